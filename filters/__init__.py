@@ -1,0 +1,1 @@
+"""Pure functions on arrays of pixels: kernels that know nothing of files, settings or processes."""

@@ -1,0 +1,54 @@
+"""The two branches of failure, named by what to do about them, and how patient each class is."""
+
+from typing import ClassVar
+
+
+class DarkroomError(Exception):
+    """Everything this application raises on purpose."""
+
+
+class Rejected(DarkroomError):  # noqa: N818 - named by what happened to the upload
+    """Trying again is useless: the upload or the request itself is at fault.
+
+    `code` is stable and fit for a frontend to translate (`too_many_pixels`); the message is for a person.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Unavailable(DarkroomError):  # noqa: N818 - named by what to do
+    """Trying again may help: a server is away, a connection broke, a limit of the moment was hit."""
+
+    code: ClassVar[str] = "unavailable"
+    attempts: ClassVar[int] = 5  # dead after this many
+    first_delay_seconds: ClassVar[float] = 1.0  # doubles with each attempt
+    longest_delay_seconds: ClassVar[float] = 60.0
+
+
+class LedgerUnavailable(Unavailable):
+    """PostgreSQL or PgBouncer did not answer."""
+
+    code = "ledger_unavailable"
+    attempts = 20
+
+
+class StoreUnavailable(Unavailable):
+    """The object store did not answer, or answered that it cannot now."""
+
+    code = "store_unavailable"
+    attempts = 20  # about a quarter of an hour of outage
+
+
+class HandsDied(Unavailable):
+    """The renderer was killed by a signal or a limit while it held this job; the message says which."""
+
+    code = "renderer_died"
+    attempts = 3  # a file that kills three renderers will kill a fourth
+
+
+class BrokerUnavailable(Unavailable):
+    """No Gearman job server could be reached. Nothing is lost: the sweeper brings the ticket later."""
+
+    code = "broker_unavailable"

@@ -1,0 +1,167 @@
+"""What passes between a submitter, the ledger and a worker."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class Lane(StrEnum):
+    """How soon: `interactive` jobs go before every `batch` job."""
+
+    INTERACTIVE = "interactive"
+    BATCH = "batch"
+
+
+class JobState(StrEnum):
+    """Where a job stands. The last four are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    REJECTED = "rejected"  # the upload is at fault, and `code` says why
+    DEAD = "dead"  # every attempt failed: a dead letter
+    CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        """Whether the job will not change again by itself."""
+        return self not in (JobState.QUEUED, JobState.RUNNING)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What a submitter asks for. The same (owner, function, key) is the same job, however often it is submitted."""
+
+    owner_id: int
+    key: str  # idempotency key, at most 200 characters, the submitter's own
+    source_key: str  # where the original lies in the store
+    function: str = "photo"  # as registered with Gearman
+    ladder: str = "standard"  # a name in config.LADDERS
+    lane: Lane = Lane.INTERACTIVE
+    media_id: int | None = None  # a further generation of this media; None makes a new media
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """The ledger's answer to an order."""
+
+    job_id: int
+    media_id: int
+    state: JobState
+    created: bool  # False: the key was known, and this is its job
+    ticket: "Ticket"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ticket:
+    """What Gearman carries: which job, and how often it was claimed before. Nothing else."""
+
+    job_id: int
+    attempt: int
+    function: str
+    lane: Lane
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A claimed job. Only the holder of the newest fence may write its result."""
+
+    job_id: int
+    media_id: int
+    owner_id: int
+    function: str
+    source_key: str
+    ladder: str
+    lane: Lane
+    fence: int  # counts the claims: the attempt's number and the fencing token in one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendition:
+    """A stored rendition as the media's record keeps it. Sizes in pixels; `key` is its name in the store."""
+
+    name: str
+    width: int
+    height: int
+    bytes: int
+    crc32: int
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publication:
+    """All that finishing a job writes, in one step."""
+
+    sha256: str  # of the original, hexadecimal
+    width: int  # of the original, upright
+    height: int
+    facts: Mapping[str, Any]  # placeholders, hashes, capture time: see pipeline.photo
+    renditions: tuple[Rendition, ...]
+    timings: Mapping[str, float]  # CPU and wall milliseconds by stage, and attempt-level figures
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobStatus:
+    """A job as anybody may see it. Times are the database's."""
+
+    job_id: int
+    media_id: int
+    owner_id: int
+    function: str
+    lane: Lane
+    ladder: str
+    state: JobState
+    attempts: int
+    code: str | None  # of the last failure
+    reason: str | None
+    submitted_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    due_at: datetime  # when the sweeper looks at it next, while it is not final
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One run of a job."""
+
+    fence: int
+    worker: str
+    started_at: datetime
+    ended_at: datetime
+    outcome: str  # done, failed, rejected, released, lease_expired, cancelled
+    code: str | None
+    reason: str | None
+    timings: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Media:
+    """A media's record: what the social layer reads."""
+
+    media_id: int
+    owner_id: int
+    state: str  # pending, ready, failed
+    source_key: str
+    generation: int  # counts publications; 0 before the first
+    sha256: str | None
+    width: int | None
+    height: int | None
+    facts: Mapping[str, Any]
+    renditions: tuple[Rendition, ...]
+    created_at: datetime
+    ready_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One line of the outbox. Readers apply it only if `version` is above what they have for the media."""
+
+    seq: int
+    topic: str  # media.ready, media.failed
+    owner_id: int
+    media_id: int
+    version: int
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    created_at: datetime | None = None

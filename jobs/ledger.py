@@ -1,0 +1,81 @@
+"""The ledger: the truth about every job and media. One call is one transaction, on the database's clock."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from jobs.job import Attempt, Event, Job, JobState, JobStatus, Media, Order, Publication, Receipt, Ticket
+
+
+class Ledger(Protocol):
+    """What the truth can be asked and told. Every call may raise LedgerUnavailable; none blocks for ever.
+
+    `jobs.postgres.PostgresLedger` is the real one, `jobs.memory.MemoryLedger` its twin, and
+    `tests/contracts/test_ledger.py` holds both to the same behaviour.
+    """
+
+    def submit(self, order: Order) -> Receipt:
+        """Write the job (and its media, if new) once per (owner, function, key).
+
+        Raises:
+            Rejected: `unknown_media` if `order.media_id` is not this owner's; `key_reused` if the key belongs to a job
+                on another original.
+        """
+
+    def claim(self, job_id: int, worker: str, lease_seconds: float) -> Job | None:
+        """Take a job: counts the attempt and returns its fence. None: somebody else has it, or it is final."""
+
+    def beat(self, job: Job, lease_seconds: float) -> bool:
+        """Renew the lease. False: the fence is stale or the job was cancelled, so the work is to be dropped."""
+
+    def finish(self, job: Job, publication: Publication) -> bool:
+        """Publish: the media's next generation, the attempt, the event. False: the fence was stale, nothing written."""
+
+    def fail(self, job: Job, *, code: str, reason: str, then: JobState, delay_seconds: float = 0.0) -> bool:
+        """Note a failed attempt; `then` is QUEUED (again after the delay), REJECTED or DEAD. False: stale fence."""
+
+    def release(self, worker: str) -> int:
+        """Give back at once every lease this worker holds, because it is leaving or has died. Returns how many."""
+
+    def sweep(self, limit: int) -> list[Ticket]:
+        """Expire leases and return the tickets that are due again; dead-letter what has no attempt left."""
+
+    def recall(self) -> int:
+        """Make every queued job due now, because a job server lost its queue. Returns how many."""
+
+    def cancel(self, job_id: int) -> JobState:
+        """Cancel a job that is not final. Returns its state now. Raises Rejected `unknown_job`."""
+
+    def retry(self, job_id: int) -> Ticket:
+        """Queue a rejected, dead or cancelled job again, its attempts counted anew from here.
+
+        Raises:
+            Rejected: `unknown_job`, or `not_final` for a job that is queued, running or done.
+        """
+
+    def status(self, job_id: int) -> JobStatus:
+        """One job. Raises Rejected `unknown_job`."""
+
+    def attempts(self, job_id: int) -> list[Attempt]:
+        """The job's finished attempts, oldest first."""
+
+    def jobs(self, *, state: JobState | None = None, since: datetime | None = None, limit: int) -> list[JobStatus]:
+        """Jobs, newest first."""
+
+    def counts(self) -> dict[str, int]:
+        """How many jobs stand in each state that is not `done`, and events wait in the outbox (`events`)."""
+
+    def media(self, media_id: int) -> Media:
+        """One media. Raises Rejected `unknown_media`."""
+
+    def generations(self, media_id: int) -> list[Media]:
+        """What was published for this media, oldest first, as the record stood after each."""
+
+    def rollback(self, media_id: int, generation: int) -> Media:
+        """Publish an earlier generation again, as a new one. Raises Rejected `unknown_generation`."""
+
+    def relay(self, publish: Callable[[Sequence[Event]], None], limit: int) -> int:
+        """Hand the oldest events to `publish` in order and forget them if it returns. At most one relay at a time.
+
+        Returns how many; 0 also when another relay holds the outbox.
+        """

@@ -1,0 +1,1 @@
+"""What happens to media: the flow, sniffing, decoding, rendering, encoding and the store."""
