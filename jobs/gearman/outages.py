@@ -1,0 +1,39 @@
+"""Which job servers do not answer at the moment."""
+
+import logging
+import random
+import time
+
+log = logging.getLogger(__name__)
+
+PAUSE_SECONDS = 0.8  # after a refusal, which costs nothing to ask for again
+PAUSE_PER_WAITED = 3.0  # so that waiting for a silent server takes at most a quarter of the time
+
+
+class Outages:
+    """What is known of servers that went away. Threads share one; it holds no lock that a fork could copy."""
+
+    def __init__(self) -> None:
+        self._tried_again_at: dict[str, float] = {}  # by the monotonic clock
+
+    def worth_trying(self, server: str, patience_seconds: float) -> bool:
+        """Whether to try this server now. While one caller tries a lost server, the others go on without it."""
+        at = self._tried_again_at.get(server)
+        if at is None:
+            return True
+        if time.monotonic() < at:
+            return False
+        self._tried_again_at[server] = time.monotonic() + patience_seconds
+        return True
+
+    def lost(self, server: str, waited_seconds: float) -> None:
+        """Leave a server alone for a while: the longer it kept us waiting, the longer. Jittered."""
+        pause = (PAUSE_SECONDS + PAUSE_PER_WAITED * waited_seconds) * random.uniform(0.5, 1.0)  # noqa: S311
+        if server not in self._tried_again_at:
+            log.warning("broker.lost", extra={"server": server})
+        self._tried_again_at[server] = time.monotonic() + pause
+
+    def answered(self, server: str) -> None:
+        """Trust a server again."""
+        if self._tried_again_at.pop(server, None) is not None:
+            log.info("broker.back", extra={"server": server})
