@@ -5,11 +5,11 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from importlib import import_module
+from contextlib import contextmanager
 from pathlib import Path
 
 from config.settings import LOCAL_STACK, Settings
+from jobs.migrate import migrate
 from workers.stack import plan
 from workers.stack.account import Account
 from workers.stack.gearmand import Gearmand
@@ -100,9 +100,7 @@ class Stack:
     def _start_database(self) -> None:
         self.postgres.start()
         self.postgres.provide_database()
-        with suppress(ModuleNotFoundError):
-            migrate = import_module("jobs.migrate").migrate
-            migrate(self.postgres.url(OWNER, self._plan.owner_password))
+        migrate(self.postgres.url(OWNER, self._plan.owner_password))
         self.pgbouncer.start()
 
     def down(self) -> None:
