@@ -28,17 +28,30 @@ class Capture:
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """A photo before it is decoded. `width` and `height` are as stored, before `orientation` is applied."""
+    """A photo before it is decoded, in terms of what the decoder will give.
+
+    `width` and `height` are those of the decoder's answer, and `orientation` is what is still to be done to it, so that
+    `upright` holds for every format. Decoders differ in what they have done by then:
+
+    - JPEG, PNG, GIF, WebP, BMP: nothing. The size is as stored; the orientation is EXIF's, else XMP's, else 1.
+    - TIFF by `PIL.Image.open`: turned upright by `load()`. The size is upright, the orientation 1.
+    - HEIC by `pillow_heif.open_heif(data, convert_hdr_to_8bit=True)`: irot, imir and clap are applied. The size is
+      after them, the orientation 1.
+    - AVIF by `PIL.Image.open`: none of them is applied, and clap never is. The size is as stored, the orientation is
+      made of irot and imir.
+
+    EXIF's orientation is not asked in HEIC and AVIF: irot and imir are the truth, and the EXIF beside them a copy.
+    """
 
     format: Format
     width: int
     height: int
-    orientation: int = 1  # EXIF's 1-8, what is still to be done after the decoder (HEIC and AVIF: by irot and imir)
-    profile: bytes | None = None  # ICC, as embedded
-    components: int = 3  # colour channels without alpha: 1 grey, 3 colour, 4 CMYK
-    bits: int = 8  # of one channel
-    alpha: bool = False
-    frames: int = 1
+    orientation: int = 1  # EXIF's 1-8, what is still to be done after the decoder
+    profile: bytes | None = None  # ICC, as embedded and not examined
+    components: int = 3  # colour channels without alpha: 1 grey, 3 colour or palette, 4 CMYK
+    bits: int = 8  # of one channel, at least 8
+    alpha: bool = False  # some pixels may be transparent, in the first frame
+    frames: int = 1  # of an animation, or pages; further pictures of an MPO or a HEIC collection are none
     capture: Capture = field(default_factory=Capture)
 
     @property

@@ -1,0 +1,193 @@
+"""HEIC, HEIF and AVIF: the primary picture with its tiles, or the frames of an image sequence.
+
+Sources: ISO/IEC 23008-12 (HEIF), ISO/IEC 23000-22 (MIAF), the AV1 Image File Format, ISO/IEC 14496-15 (hvcC).
+"""
+
+from collections.abc import Sequence
+from struct import Struct
+
+from config.limits import Limits
+from pipeline.headers.bounds import check_animation, check_profile, check_size
+from pipeline.headers.boxes import Box, find
+from pipeline.headers.exif import Exif, read_exif
+from pipeline.headers.header import Format, Header
+from pipeline.headers.items import Items, read_items
+from pipeline.headers.reader import U32, corrupt, number, take, unpack, unsupported
+from pipeline.headers.tracks import Track, read_track
+
+CODECS = {b"hvc1": Format.HEIC, b"hev1": Format.HEIC, b"av01": Format.AVIF}
+DERIVED = (b"grid", b"iden", b"iovl")  # pictures made of others
+DEEPEST = 4  # derived pictures of derived pictures
+SEQUENCES = (b"avis", b"msf1", b"hevc", b"hevx", b"hevm", b"hevs")  # major brands of files meant to be played
+SIZE = Struct(">4xII")  # ispe: width and height
+CROP = Struct(">4I")  # clap: width and height as fractions
+GRID = Struct(">4B")  # version, flags, rows - 1, columns - 1
+ALPHA_TYPES = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0", b"urn:mpeg:hevc:2015:auxid:1\0")
+PROFILES = (b"prof", b"rICC")
+# EXIF's orientation for irot (quarter turns against the clock), then imir (none, top to bottom, left to right).
+ORIENTATIONS = ((1, 4, 2), (8, 5, 7), (3, 2, 4), (6, 7, 5))
+
+
+def parse(data: memoryview, limits: Limits) -> Header:
+    """The header of a HEIF file; see `pipeline.headers.read_header`."""
+    meta, moov = find(data, b"meta"), find(data, b"moov")
+    items = read_items(data, meta) if meta else None
+    track = read_track(moov) if moov else None
+    exif = find_exif(items, limits) if items else Exif()
+    if track and (items is None or data[8:12] in SEQUENCES):
+        return describe_track(track, exif, limits)
+    if items is None:
+        raise corrupt("The file names no picture to show.")
+    return describe_item(items, exif, limits)
+
+
+def describe_track(track: Track, exif: Exif, limits: Limits) -> Header:
+    """The header of an image sequence."""
+    check_size(track.width, track.height, side=limits.side, pixels=limits.pixels)
+    check_animation(track.frames, track.width, track.height, limits)
+    return Header(
+        format=format_of(track.codec),
+        width=track.width,
+        height=track.height,
+        profile=find_profile(track.properties, limits),
+        components=depth_of(track.properties)[0],
+        bits=depth_of(track.properties)[1],
+        alpha=track.alpha,
+        frames=track.frames,
+        capture=exif.capture,
+    )
+
+
+def describe_item(items: Items, exif: Exif, limits: Limits) -> Header:
+    """The header of the primary picture."""
+    coded = check_pictures(items, limits)
+    kind = format_of(items.kinds[coded[-1]])
+    properties = items.properties.get(items.primary, ())
+    stored = size_of(items, items.primary)
+    # libheif turns, mirrors and crops by itself; Pillow's libavif leaves all of it to the caller.
+    width, height = transformed(stored, properties) if kind is Format.HEIC else stored
+    components, bits = depth_of([*properties, *items.properties.get(coded[-1], ())])
+    return Header(
+        format=kind,
+        width=width,
+        height=height,
+        orientation=1 if kind is Format.HEIC else orientation_of(properties),
+        profile=find_profile([*properties, *items.properties.get(coded[-1], ())], limits),
+        components=components,
+        bits=bits,
+        alpha=has_alpha(items),
+        capture=exif.capture,
+    )
+
+
+def check_pictures(items: Items, limits: Limits) -> tuple[int, ...]:
+    """The primary item and all that it is made of, the last of them coded by itself, each whole and within the limits.
+
+    Raises:
+        Rejected: `corrupt_header`, a part is missing or lies outside the file; or a limit's own code.
+    """
+    for claimed in (box.body for box in items.every_property if box.kind == b"ispe"):
+        check_size(*unpack(SIZE, claimed, 0), side=limits.side, pixels=limits.pixels)
+    level: tuple[int, ...] = (items.primary,)
+    parts = level
+    for _ in range(DEEPEST):
+        for item in level:
+            check_item(items, item, limits)
+        level = tuple({part: None for item in level for part in items.targets(b"dimg", item)})
+        if not level:
+            return parts
+        parts += level
+    raise corrupt("The picture is made of pictures of pictures, too deep.")
+
+
+def check_item(items: Items, item: int, limits: Limits) -> None:
+    """Raise Rejected unless the item's bytes are there, and a grid has all its tiles and a size within the limits."""
+    content = items.content(item, 16)
+    kind = items.kinds.get(item)
+    if not content and kind != b"iden":
+        raise corrupt(f"The picture's part {item} is missing.")
+    tiles = items.targets(b"dimg", item)
+    if kind in DERIVED and not tiles:
+        raise corrupt(f"The picture's part {item} is made of nothing.")
+    if kind == b"grid":
+        _, flags, rows, columns = unpack(GRID, memoryview(content), 0)
+        size = unpack(Struct(">II" if flags & 1 else ">HH"), memoryview(content), GRID.size)
+        check_size(*size, side=limits.side, pixels=limits.pixels)
+        if len(tiles) != (rows + 1) * (columns + 1):
+            raise corrupt(f"A grid of {rows + 1} x {columns + 1} has {len(tiles)} tiles.")
+
+
+def format_of(codec: bytes) -> Format:
+    """HEIC or AVIF, by what codes the pixels."""
+    if codec not in CODECS:
+        raise unsupported(f"A HEIF picture coded as {codec.decode('ascii', 'replace')!r}; HEVC and AV1 are taken.")
+    return CODECS[codec]
+
+
+def size_of(items: Items, item: int) -> tuple[int, int]:
+    """Width and height of an item as it says itself."""
+    claimed = items.property(item, b"ispe")
+    if claimed is None:
+        raise corrupt("The picture does not say its size.")
+    width, height = unpack(SIZE, claimed, 0)
+    return width, height
+
+
+def transformed(size: tuple[int, int], properties: Sequence[Box]) -> tuple[int, int]:
+    """Width and height after the quarter turns and crops, in the order given."""
+    for box in properties:
+        if box.kind == b"irot" and take(box.body, 0, 1)[0] & 1:
+            size = size[1], size[0]
+        if box.kind == b"clap":
+            wide, wide_parts, high, high_parts = unpack(CROP, box.body, 0)
+            if not (wide_parts and high_parts and 0 < wide // wide_parts <= size[0]):
+                raise corrupt("The picture is to be cropped to more than there is.")
+            size = wide // wide_parts, high // high_parts
+    return size
+
+
+def orientation_of(properties: Sequence[Box]) -> int:
+    """EXIF's number for what irot and imir ask. The EXIF orientation beside them is a copy, and often a stale one."""
+    turns = next((take(box.body, 0, 1)[0] & 3 for box in properties if box.kind == b"irot"), 0)
+    mirror = next((1 + (take(box.body, 0, 1)[0] & 1) for box in properties if box.kind == b"imir"), 0)
+    return ORIENTATIONS[turns][mirror]
+
+
+def depth_of(properties: Sequence[Box]) -> tuple[int, int]:
+    """Colour channels and bits of one channel, from the list of channels or from the codec's own description."""
+    for box in properties:
+        if box.kind == b"pixi" and len(box.body) > 5:
+            return (1 if box.body[4] == 1 else 3), box.body[5]
+        if box.kind == b"av1C" and len(box.body) > 2:
+            flags = box.body[2]
+            return (1 if flags & 0x10 else 3), (12 if flags & 0x20 else 10) if flags & 0x40 else 8
+        if box.kind == b"hvcC" and len(box.body) > 17:
+            return (3 if box.body[16] & 3 else 1), 8 + (box.body[17] & 7)
+    return 3, 8
+
+
+def find_profile(properties: Sequence[Box], limits: Limits) -> bytes | None:
+    """The ICC profile."""
+    for box in properties:
+        if box.kind == b"colr" and box.body[:4] in PROFILES:
+            check_profile(len(box.body) - 4, limits)
+            return bytes(box.body[4:])
+    return None
+
+
+def has_alpha(items: Items) -> bool:
+    """Whether another item is the primary picture's transparency."""
+    auxiliaries = [r.source for r in items.references if r.kind == b"auxl" and items.primary in r.targets]
+    types = (items.property(item, b"auxC") for item in auxiliaries)
+    return any(kind is not None and bytes(kind[4:]).startswith(ALPHA_TYPES) for kind in types)
+
+
+def find_exif(items: Items, limits: Limits) -> Exif:
+    """What the first EXIF item says."""
+    item = next((item for item, kind in items.kinds.items() if kind == b"Exif"), None)
+    if item is None:
+        return Exif()
+    block = memoryview(items.content(item, limits.exif_bytes))
+    if len(block) < 4:
+        return Exif()
+    return read_exif(block[4 + number(U32, block, 0) :], limits.exif_bytes)

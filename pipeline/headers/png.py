@@ -1,0 +1,148 @@
+"""PNG and APNG: one walk over the chunks that inflates nothing without a bound (W3C PNG, third edition)."""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from struct import Struct
+from typing import NamedTuple
+
+from config.limits import Limits
+from jobs.errors import Rejected
+from pipeline.headers.bounds import check_animation, check_frames, check_profile, check_size
+from pipeline.headers.exif import read_exif
+from pipeline.headers.header import Format, Header
+from pipeline.headers.reader import U32, corrupt, number, unpack
+from pipeline.headers.xmp import orientation_of
+
+SIGNATURE_BYTES = 8
+CHUNK = Struct(">I4s")
+IHDR = Struct(">IIBBBBB")  # width, height, bits, colour type, compression, filter, interlace
+REGION = Struct(">II")  # width and height of a frame, after its sequence number
+BITS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}  # by colour type
+GREY = (0, 4)
+WITH_ALPHA = (4, 6)
+XMP_PREFIX = b"XML:com.adobe.xmp\0\0\0\0\0"  # keyword, not compressed, no language, no translated keyword
+MOST_TEXT_BYTES = 4 << 20  # inflated, of all texts together; most decoders inflate them whether asked or not
+DEFLATE_RATIO = 1032  # at most, see zlib's own notes
+MOST_CHUNKS = 60_000  # 50 MB in pieces of 1 KB; encoders write 8 KB or more
+
+
+class Chunk(NamedTuple):
+    """A chunk's four letters and its data."""
+
+    kind: bytes
+    body: memoryview
+
+
+def parse(data: memoryview, limits: Limits) -> Header:
+    """The header of a PNG; see `pipeline.headers.read_header`."""
+    width, height, bits, colour = read_size(data, limits)
+    chunks = tuple(read_chunks(data))
+    kinds = [chunk.kind for chunk in chunks]
+    if b"IDAT" not in kinds:  # whether the pixels are all there, only their decoder can say
+        raise corrupt("The PNG ends before or within its picture.")
+    check_texts(chunks)
+    frames = count_frames(chunks, kinds, limits)
+    check_animation(frames, width, height, limits)
+    exif = read_exif(_body(chunks, b"eXIf") or memoryview(b""), limits.exif_bytes)
+    return Header(
+        format=Format.PNG,
+        width=width,
+        height=height,
+        orientation=orientation_of(exif, find_xmp(chunks)),
+        profile=inflate_profile(_body(chunks, b"iCCP"), limits),
+        components=1 if colour in GREY else 3,
+        bits=max(8, bits),
+        alpha=colour in WITH_ALPHA or b"tRNS" in kinds,
+        frames=frames,
+        capture=exif.capture,
+    )
+
+
+def read_size(data: memoryview, limits: Limits) -> tuple[int, int, int, int]:
+    """Width, height, bits and colour type, within the limits."""
+    length, kind = unpack(CHUNK, data, SIGNATURE_BYTES)
+    width, height, bits, colour, *methods = unpack(IHDR, data, SIGNATURE_BYTES + CHUNK.size)
+    check_size(width, height, side=limits.side, pixels=limits.pixels)
+    if (length, kind) != (13, b"IHDR") or bits not in BITS.get(colour, ()) or methods not in ([0, 0, 0], [0, 0, 1]):
+        raise corrupt("The PNG begins with no valid IHDR chunk.")
+    return width, height, bits, colour
+
+
+def read_chunks(data: memoryview) -> Iterator[Chunk]:
+    """The whole chunks in order, up to IEND or where the data break off; no checksum is verified.
+
+    Raises:
+        Rejected: `corrupt_header`, there are absurdly many.
+    """
+    at = SIGNATURE_BYTES
+    for _ in range(MOST_CHUNKS):
+        if at + CHUNK.size > len(data):
+            return
+        length, kind = CHUNK.unpack_from(data, at)
+        start, at = at + CHUNK.size, at + CHUNK.size + length + 4
+        if kind == b"IEND" or start + length > len(data):
+            return
+        yield Chunk(kind, data[start : start + length])
+    raise corrupt(f"A PNG of more than {MOST_CHUNKS} chunks.")
+
+
+def count_frames(chunks: Sequence[Chunk], kinds: Sequence[bytes], limits: Limits) -> int:
+    """How many pictures an APNG shows: its frames, and the default picture where that is none of them.
+
+    Both what the file claims and what it holds must be within the limit: decoders differ in which they believe.
+    """
+    before = kinds[: kinds.index(b"IDAT")]
+    claimed = next((number(U32, chunk.body, 0) for chunk in chunks if chunk.kind == b"acTL"), 0)
+    if claimed == 0 or b"acTL" not in before:
+        return 1
+    check_frames(claimed, limits)
+    return kinds.count(b"fcTL") + (b"fcTL" not in before)
+
+
+def inflate_profile(chunk: memoryview | None, limits: Limits) -> bytes | None:
+    """The ICC profile; None if there is none, or its compressed data are broken."""
+    if chunk is None:
+        return None
+    _name, _, rest = bytes(chunk).partition(b"\0")
+    inflater = zlib.decompressobj()
+    try:
+        profile = inflater.decompress(rest[1:], limits.icc_bytes + 1)
+    except zlib.error:
+        return None
+    check_profile(len(profile), limits)
+    return profile if inflater.eof else None
+
+
+def check_texts(chunks: Sequence[Chunk]) -> None:
+    """Raise Rejected `metadata_too_large` if the compressed texts inflate to more than `MOST_TEXT_BYTES`."""
+    texts = [text for chunk in chunks if (text := compressed_text(chunk))]
+    left = MOST_TEXT_BYTES
+    if sum(map(len, texts)) * DEFLATE_RATIO <= left:
+        return
+    for text in texts:
+        try:
+            left -= len(zlib.decompressobj().decompress(text, left + 1))
+        except zlib.error:
+            continue
+        if left < 0:
+            raise Rejected("metadata_too_large", f"The PNG's texts inflate to more than {MOST_TEXT_BYTES:,} bytes.")
+
+
+def compressed_text(chunk: Chunk) -> bytes:
+    """The deflated part of a text chunk; empty for all others."""
+    if chunk.kind == b"zTXt":
+        return bytes(chunk.body).partition(b"\0")[2][1:]
+    if chunk.kind == b"iTXt":
+        flags = bytes(chunk.body).partition(b"\0")[2]  # compressed, method, language, translated keyword, text
+        return flags[2:].split(b"\0", 2)[-1] if flags[:1] == b"\1" else b""
+    return b""
+
+
+def find_xmp(chunks: Sequence[Chunk]) -> memoryview | None:
+    """The XMP packet."""
+    start = len(XMP_PREFIX)
+    return next((c.body[start:] for c in chunks if c.kind == b"iTXt" and c.body[:start] == XMP_PREFIX), None)
+
+
+def _body(chunks: Sequence[Chunk], kind: bytes) -> memoryview | None:
+    return next((chunk.body for chunk in chunks if chunk.kind == kind), None)

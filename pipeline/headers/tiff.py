@@ -1,0 +1,99 @@
+"""TIFF and BigTIFF: the first page in full, the others counted (TIFF 6.0; BigTIFF by its designers, 2007)."""
+
+from collections.abc import Iterator
+
+from config.limits import Limits
+from pipeline.headers.bounds import check_frames, check_profile, check_size
+from pipeline.headers.exif import read_facts
+from pipeline.headers.header import Format, Header
+from pipeline.headers.ifd import BIG, CLASSIC, Dialect, Directory, next_directory, read_directory
+from pipeline.headers.reader import corrupt, number, unsupported
+from pipeline.headers.xmp import orientation_of
+
+WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 0x100, 0x101, 0x102, 0x103, 0x106
+STRIP_OFFSETS, SAMPLES, STRIP_BYTES = 0x111, 0x115, 0x117
+TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_BYTES = 0x142, 0x143, 0x144, 0x145
+EXTRA_SAMPLES, XMP, PROFILE, DNG_VERSION = 0x152, 0x2BC, 0x8773, 0xC612
+COMPONENTS = {0: 1, 1: 1, 2: 3, 3: 3, 5: 4, 6: 3, 8: 3}  # by photometric interpretation: grey, RGB, palette, CMYK ...
+ALPHA = (1, 2)  # of the extra samples: premultiplied or not
+MOST_BITS = 32
+MOST_SAMPLES = 8
+UNCOMPRESSED = 1
+
+
+def parse(data: memoryview, limits: Limits) -> Header:
+    """The header of a TIFF; see `pipeline.headers.read_header`."""
+    dialect, at = read_start(data)
+    page = read_directory(data, dialect, at)
+    width, height = page.integer(WIDTH) or 0, page.integer(HEIGHT) or 0
+    check_size(width, height, side=limits.side, pixels=limits.pixels)
+    components, bits = read_samples(page)
+    check_extent(page, limits)
+    profile = page.value(PROFILE)
+    check_profile(len(profile), limits)
+    facts = read_facts(page)
+    if orientation_of(facts, memoryview(page.value(XMP))) >= 5:  # Pillow turns a TIFF upright while it decodes
+        width, height = height, width
+    return Header(
+        format=Format.TIFF,
+        width=width,
+        height=height,
+        profile=bytes(profile) or None,
+        components=components,
+        bits=max(8, bits),
+        alpha=any(kind in ALPHA for kind in page.integers(EXTRA_SAMPLES)),
+        frames=count_pages(data, dialect, at, limits),
+        capture=facts.capture,
+    )
+
+
+def read_start(data: memoryview) -> tuple[Dialect, int]:
+    """How the file is written, and the offset of its first directory."""
+    order = "<" if bytes(data[:2]) == b"II" else ">"
+    if bytes(data[2:4]) in (b"*\0", b"\0*"):
+        return CLASSIC[order], number(CLASSIC[order].offset, data, 4)
+    return BIG[order], number(BIG[order].offset, data, 8)
+
+
+def read_samples(page: Directory) -> tuple[int, int]:
+    """Colour channels and bits of one channel.
+
+    Raises:
+        Rejected: `unsupported_variant`, a kind of pixel that is no photo's.
+    """
+    photometric, samples = page.integer(PHOTOMETRIC), page.integer(SAMPLES) or 1
+    bits = max(page.integers(BITS)[:MOST_SAMPLES], default=1)
+    if photometric not in COMPONENTS or DNG_VERSION in page.entries:
+        raise unsupported(f"TIFF with photometric interpretation {photometric}; a raw photo must be developed first.")
+    if not 1 <= samples <= MOST_SAMPLES or not 1 <= bits <= MOST_BITS:
+        raise unsupported(f"TIFF with {samples} samples of {bits} bits a pixel.")
+    return COMPONENTS[photometric], bits
+
+
+def check_extent(page: Directory, limits: Limits) -> None:
+    """Raise Rejected unless the page's strips or tiles lie within the file, and a tile within the limits."""
+    tiled = TILE_OFFSETS in page.entries
+    if tiled:
+        wide, high = page.integer(TILE_WIDTH) or 0, page.integer(TILE_HEIGHT) or 0
+        check_size(wide, high, side=limits.side, pixels=limits.pixels)
+    offsets = page.integers(TILE_OFFSETS if tiled else STRIP_OFFSETS)
+    if not offsets or max(offsets) >= len(page.data):
+        raise corrupt("The TIFF's picture does not lie within the file.")
+
+
+def count_pages(data: memoryview, dialect: Dialect, first: int, limits: Limits) -> int:
+    """The number of pages; a chain that returns to itself ends there."""
+    seen: dict[int, None] = {}
+    for at in walk_pages(data, dialect, first):
+        if at in seen:
+            break
+        seen[at] = None
+        check_frames(len(seen), limits)
+    return len(seen)
+
+
+def walk_pages(data: memoryview, dialect: Dialect, at: int) -> Iterator[int]:
+    """The offsets of the directories, for ever if they form a ring; one outside the file ends the chain."""
+    while 0 < at <= len(data) - dialect.count.size:
+        yield at
+        at = next_directory(data, dialect, at)
