@@ -75,7 +75,8 @@ class Job:
     source_key: str
     ladder: str
     lane: Lane
-    fence: int  # counts the claims: the attempt's number and the fencing token in one
+    fence: int  # the fencing token: counts the claims, and never falls
+    attempt: int = 1  # the claims since an operator last queued it again: what patience is measured by
 
 
 @dataclass(frozen=True, kw_only=True)

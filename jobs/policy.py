@@ -1,0 +1,51 @@
+"""What to do about a failed attempt: a pure decision, which the worker acts on."""
+
+from dataclasses import dataclass
+
+from jobs.errors import Rejected, Unavailable
+from jobs.job import JobState
+
+
+@dataclass(frozen=True, kw_only=True)
+class Again:
+    """Queue the job again after the delay. The fields are arguments of `Ledger.fail`."""
+
+    code: str
+    reason: str
+    delay_seconds: float
+    then: JobState = JobState.QUEUED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bury:
+    """The job ends here: REJECTED, or DEAD as a dead letter. The fields are arguments of `Ledger.fail`."""
+
+    code: str
+    reason: str
+    then: JobState
+
+
+def judge(error: Exception, attempt: int, jitter: float) -> Again | Bury:
+    """What is to be done about the error that ended an attempt.
+
+    `attempt` counts from 1 (`Job.attempt`). `jitter` is a random number from 0 to 1 that spreads the retries of many
+    jobs which failed together: it takes off up to half of the delay.
+
+    What is Rejected is rejected at once. What is Unavailable comes again until the attempts of its class are used up:
+    the delay doubles with each from the class's first to its longest. Any other exception is a mistake of ours,
+    `internal_error`: it is as patient as Unavailable, because the next release may have it mended.
+    """
+    if isinstance(error, Rejected):
+        return Bury(code=error.code, reason=str(error), then=JobState.REJECTED)
+    if isinstance(error, Unavailable):
+        patience, code, reason = type(error), error.code, str(error)
+    else:
+        patience, code, reason = Unavailable, "internal_error", f"{type(error).__name__}: {error}"
+    if attempt >= patience.attempts:
+        return Bury(code=code, reason=reason, then=JobState.DEAD)
+    return Again(code=code, reason=reason, delay_seconds=_delay_seconds(patience, attempt, jitter))
+
+
+def _delay_seconds(patience: type[Unavailable], attempt: int, jitter: float) -> float:
+    whole = min(patience.longest_delay_seconds, patience.first_delay_seconds * 2.0 ** (attempt - 1))
+    return whole * (1 - jitter / 2)

@@ -1,0 +1,236 @@
+"""The ledger in PostgreSQL: all SQL that the application sends. The steps themselves are in jobs/migrations."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from jobs.connection import Connection
+from jobs.errors import Rejected
+from jobs.job import (
+    Attempt,
+    Event,
+    Job,
+    JobState,
+    JobStatus,
+    Lane,
+    Media,
+    Order,
+    Publication,
+    Receipt,
+    Rendition,
+    Ticket,
+)
+
+# The columns of what is read stand in the order of the fields of the dataclass that they become.
+JOBS = """
+SELECT job_id, media_id, owner_id, function, lane, ladder, state, fence AS attempts, code, reason, submitted_at,
+    started_at, finished_at, due_at
+FROM darkroom.jobs
+"""
+# The values are put in before the statement is planned: a null condition folds away, and the partial indexes serve.
+NEWEST_FIRST = """
+WHERE (%(state)s IS NULL OR state = %(state)s) AND (%(since)s IS NULL OR submitted_at >= %(since)s)
+ORDER BY job_id DESC LIMIT %(limit)s
+"""
+ATTEMPTS = """
+SELECT fence, worker, started_at, ended_at, outcome, code, reason, timings
+FROM darkroom.attempts WHERE job_id = %s ORDER BY fence
+"""
+COUNTS = """
+SELECT state, count(*) FROM darkroom.jobs WHERE state IN ('queued', 'running') GROUP BY state
+UNION ALL
+SELECT state, count(*) FROM darkroom.jobs WHERE state IN ('rejected', 'dead', 'cancelled') GROUP BY state
+UNION ALL
+SELECT 'events', count(*) FROM darkroom.outbox
+"""
+MEDIA = """
+SELECT media_id, owner_id, state, source_key, generation, encode(sha256, 'hex') AS sha256, width, height, facts,
+    renditions, created_at, ready_at
+FROM darkroom.media WHERE media_id = %s
+"""
+EARLIER_GENERATIONS = """
+SELECT m.media_id, m.owner_id, 'ready' AS state, m.source_key, g.generation, encode(g.sha256, 'hex') AS sha256, g.width,
+    g.height, g.facts, g.renditions, m.created_at, g.ready_at
+FROM darkroom.generations g JOIN darkroom.media m USING (media_id) WHERE g.media_id = %s
+"""
+EVENTS = "SELECT seq, topic, owner_id, media_id, version, payload, created_at FROM darkroom.take_events(%s)"
+
+
+class PostgresLedger:
+    """`jobs.ledger.Ledger` on PostgreSQL, through PgBouncer in transaction mode.
+
+    Threads may share one, and a forked child may go on using it.
+
+    A call whose connection is cut may have been committed all the same. It is sent once more, and the second one finds
+
+    * submit: its own job, by the key; claim: its own lease, by the worker's name, which is therefore to be of one life
+      of one process; finish and fail: their own attempt, by the fence; beat, cancel, recall: nothing to change;
+    * release, sweep: nothing left to do, so the count is too low, and the tickets are due again in a minute.
+
+    retry, rollback and relay are not sent again: after LedgerUnavailable, look whether they were carried out.
+    """
+
+    def __init__(self, dsn: str, connect_timeout_seconds: float = 3.0) -> None:
+        self._connection = Connection(dsn, connect_timeout_seconds)
+
+    def submit(self, order: Order) -> Receipt:
+        """Write the job once per (owner, function, key)."""
+        job_id, media_id, state, fence, lane, created = self._step(
+            "SELECT * FROM darkroom.submit(%s, %s, %s, %s, %s, %s, %s)",
+            *(order.owner_id, order.function, order.key, order.source_key, order.ladder, order.lane, order.media_id),
+        )
+        ticket = _ticket((job_id, fence, order.function, lane))
+        return Receipt(job_id=job_id, media_id=media_id, state=JobState(state), created=created, ticket=ticket)
+
+    def claim(self, job_id: int, worker: str, lease_seconds: float) -> Job | None:
+        """Take a job, or take up the lease that this worker has on it."""
+        query = "SELECT * FROM darkroom.claim(%s, %s, %s)"
+        for row in self._connection.rows(query, (job_id, worker, lease_seconds)):
+            columns = _named(Job, row)
+            return Job(**columns | {"lane": Lane(columns["lane"])})
+        return None
+
+    def beat(self, job: Job, lease_seconds: float) -> bool:
+        """Renew the lease."""
+        (renewed,) = self._step("SELECT darkroom.beat(%s, %s, %s)", job.job_id, job.fence, lease_seconds)
+        return bool(renewed)
+
+    def finish(self, job: Job, publication: Publication) -> bool:
+        """Publish. A job that was asked for before what is published already is done without it, as `superseded`."""
+        (finished,) = self._step(
+            "SELECT darkroom.finish(%s, %s, %s, %s, %s, %s, %s, %s)",
+            *(job.job_id, job.fence, publication.sha256, publication.width, publication.height),
+            _json(publication.facts),
+            _json(_compact(publication.renditions, job.media_id)),
+            _json(publication.timings),
+        )
+        return bool(finished)
+
+    def fail(self, job: Job, *, code: str, reason: str, then: JobState, delay_seconds: float = 0.0) -> bool:
+        """Note a failed attempt, and settle the job or queue it again."""
+        (noted,) = self._step(
+            "SELECT darkroom.fail(%s, %s, %s, %s, %s, %s)", job.job_id, job.fence, code, reason, then, delay_seconds
+        )
+        return bool(noted)
+
+    def release(self, worker: str) -> int:
+        """Give back this worker's leases. A job that was left unfinished five times is dead."""
+        (released,) = self._step("SELECT darkroom.release(%s)", worker)
+        return int(released)
+
+    def sweep(self, limit: int) -> list[Ticket]:
+        """Expire leases and return what is due; it is due again in a minute, unless it is claimed."""
+        rows = self._connection.rows("SELECT * FROM darkroom.sweep(%s)", (limit,))
+        return [_ticket(row) for row in rows]
+
+    def recall(self) -> int:
+        """Make every queued job due now, but not those that wait for their retry delay."""
+        (recalled,) = self._step("SELECT darkroom.recall()")
+        return int(recalled)
+
+    def cancel(self, job_id: int) -> JobState:
+        """Cancel a job that is not final; its worker finds its fence stale."""
+        (state,) = self._step("SELECT darkroom.cancel(%s)", job_id)
+        return JobState(state)
+
+    def retry(self, job_id: int) -> Ticket:
+        """Queue a settled job again. It keeps its turn: it does not replace what was asked for after it."""
+        rows = self._connection.rows("SELECT * FROM darkroom.retry(%s)", (job_id,), repeatable=False)
+        return _ticket(rows[0])
+
+    def status(self, job_id: int) -> JobStatus:
+        """One job."""
+        for row in self._connection.rows(JOBS + "WHERE job_id = %s", (job_id,)):
+            return _status(row)
+        raise Rejected("unknown_job", f"there is no job {job_id}")
+
+    def attempts(self, job_id: int) -> list[Attempt]:
+        """The job's finished attempts, oldest first."""
+        return [Attempt(**_named(Attempt, row)) for row in self._connection.rows(ATTEMPTS, (job_id,))]
+
+    def jobs(self, *, state: JobState | None = None, since: datetime | None = None, limit: int) -> list[JobStatus]:
+        """Jobs, newest first."""
+        asked = {"state": state, "since": since, "limit": limit}
+        return [_status(row) for row in self._connection.rows(JOBS + NEWEST_FIRST, asked)]
+
+    def counts(self) -> dict[str, int]:
+        """How many jobs stand in each state but `done`, and how many events wait."""
+        states = {state.value: 0 for state in JobState if state != JobState.DONE}
+        return states | dict(self._connection.rows(COUNTS))
+
+    def media(self, media_id: int) -> Media:
+        """One media."""
+        for row in self._connection.rows(MEDIA, (media_id,)):
+            return _media(row)
+        raise Rejected("unknown_media", f"there is no media {media_id}")
+
+    def generations(self, media_id: int) -> list[Media]:
+        """What was published, oldest first; the last is what the record shows."""
+        query = f"{EARLIER_GENERATIONS} UNION ALL {MEDIA} AND generation > 0 ORDER BY generation"
+        return [_media(row) for row in self._connection.rows(query, (media_id, media_id))]
+
+    def rollback(self, media_id: int, generation: int) -> Media:
+        """Publish an earlier generation again."""
+        query = "SELECT darkroom.rollback(%s, %s)"
+        self._connection.rows(query, (media_id, generation), repeatable=False)
+        return self.media(media_id)
+
+    def relay(self, publish: Callable[[Sequence[Event]], None], limit: int) -> int:
+        """Publish and forget the oldest events in one transaction, which holds this ledger's connection meanwhile."""
+        with self._connection.transaction() as cursor:
+            cursor.execute(EVENTS, (limit,))
+            events = [Event(**_named(Event, row)) for row in cursor.fetchall()]
+            if events:
+                publish(events)
+        return len(events)
+
+    def _step(self, query: str, *parameters: Any) -> tuple[Any, ...]:
+        """The one row of a step's answer."""
+        return self._connection.rows(query, parameters)[0]
+
+
+def _named(record: type, row: tuple[Any, ...]) -> dict[str, Any]:
+    return {field.name: value for field, value in zip(fields(record), row, strict=True)}
+
+
+def _ticket(row: tuple[Any, ...]) -> Ticket:
+    columns = _named(Ticket, row)
+    return Ticket(**columns | {"lane": Lane(columns["lane"])})
+
+
+def _status(row: tuple[Any, ...]) -> JobStatus:
+    columns = _named(JobStatus, row)
+    return JobStatus(**columns | {"lane": Lane(columns["lane"]), "state": JobState(columns["state"])})
+
+
+def _media(row: tuple[Any, ...]) -> Media:
+    columns = _named(Media, row)
+    return Media(**columns | {"renditions": _expand(columns["renditions"], columns["media_id"])})
+
+
+def _folder(media_id: int) -> str:
+    return f"m/{media_id}/"
+
+
+def _compact(renditions: Iterable[Rendition], media_id: int) -> dict[str, list[Any]]:
+    """As the record keeps them. Every key lies in its media's folder, so only the rest of it is kept."""
+    folder = _folder(media_id)
+    for rendition in renditions:
+        if not rendition.key.startswith(folder):
+            raise ValueError(f"{rendition.key} is not in {folder}, where media {media_id} keeps its renditions")
+    return {r.name: [r.width, r.height, r.bytes, r.key.removeprefix(folder), r.crc32] for r in renditions}
+
+
+def _expand(compact: dict[str, list[Any]], media_id: int) -> tuple[Rendition, ...]:
+    """The renditions of a record, the largest first: a jsonb object forgets the order it was written in."""
+    renditions = (
+        Rendition(name=name, width=width, height=height, bytes=size, crc32=crc32, key=_folder(media_id) + file)
+        for name, (width, height, size, file, crc32) in compact.items()
+    )
+    return tuple(sorted(renditions, key=lambda r: (-r.width, -r.height, r.name)))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
