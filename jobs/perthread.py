@@ -3,42 +3,35 @@
 import os
 import threading
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
-
-class Closable(Protocol):
-    """What can be closed."""
-
-    def close(self) -> None:
-        """Let go of what it holds."""
-
-
-C = TypeVar("C", bound=Closable)
 T = TypeVar("T")
 
 
-class PerThread(Generic[C]):
-    """One C for each thread of each process. After a fork the child makes its own and leaves its parent's alone."""
+class PerThread(Generic[T]):
+    """One T for each thread of each process. After a fork the child makes its own and leaves its parent's alone."""
 
-    def __init__(self, make: Callable[[], C]) -> None:
+    def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
         self._local = threading.local()
 
-    def get(self) -> C:
+    def get(self) -> T:
         """The calling thread's own."""
-        if not self._made_here():
+        if not self._is_made():
             self._local.made = self._make()
             self._local.process = os.getpid()
-        made: C = self._local.made
+        made: T = self._local.made
         return made
 
-    def close(self) -> None:
-        """Close the calling thread's own, if it was made; the next `get` makes another."""
-        if self._made_here():
-            self._local.process = None
-            self._local.made.close()
+    def drop(self) -> T | None:
+        """Forget the calling thread's own and return it, to be closed. None if it was not made."""
+        if not self._is_made():
+            return None
+        self._local.process = None
+        made: T = self._local.__dict__.pop("made")
+        return made
 
-    def _made_here(self) -> bool:
+    def _is_made(self) -> bool:
         return getattr(self._local, "process", None) == os.getpid()
 
 

@@ -6,8 +6,7 @@ names what is wrong as shipped beside its cure, and `tests/jobs/test_gearman*.py
 
 from jobs.gearman.admin import JobServer, Queue, survey
 from jobs.gearman.dispatcher import Dispatcher
-from jobs.gearman.outages import Outages
 from jobs.gearman.watch import BrokerWatch
 from jobs.gearman.worker import serve
 
-__all__ = ["BrokerWatch", "Dispatcher", "JobServer", "Outages", "Queue", "serve", "survey"]
+__all__ = ["BrokerWatch", "Dispatcher", "JobServer", "Queue", "serve", "survey"]

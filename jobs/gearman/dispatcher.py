@@ -13,8 +13,8 @@ from gearman.protocol import GEARMAN_COMMAND_JOB_CREATED
 
 from jobs.errors import BrokerUnavailable
 from jobs.gearman.connection import Connection
-from jobs.gearman.outages import Outages
 from jobs.job import Lane, Ticket
+from jobs.outages import Outages
 from jobs.tickets import encode, unique
 
 log = logging.getLogger(__name__)

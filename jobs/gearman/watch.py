@@ -7,7 +7,7 @@ from gearman.errors import ConnectionError as GearmanConnectionError
 from gearman.util import disambiguate_server_parameter
 
 from jobs.gearman.connection import Connection
-from jobs.gearman.outages import Outages
+from jobs.outages import Outages
 
 
 class BrokerWatch:

@@ -14,8 +14,8 @@ from gearman.worker_handler import GearmanWorkerCommandHandler
 
 from jobs.errors import Rejected
 from jobs.gearman.connection import Connection
-from jobs.gearman.outages import Outages
 from jobs.job import Ticket
+from jobs.outages import Outages
 from jobs.tickets import decode
 
 log = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ class Worker(GearmanWorker):  # type: ignore[misc]
 
     def has_one_server(self) -> bool:
         """Whether no other server waits for a turn."""
-        return sum(connection.connected for connection in self.connection_list) == 1
+        return [connection.connected for connection in self.connection_list].count(True) == 1
 
     def establish_worker_connections(self) -> list[Connection]:
         """Connect where it is worth trying; returns the connections that stand."""

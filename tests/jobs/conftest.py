@@ -4,14 +4,17 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 OPTIONS = ["--config-file=/dev/null", "--log-file=none", "--job-retries=3", "--worker-wakeup=1", "--threads=1"]
+
+SUBMIT_JOB_BG = 18  # of the protocol
 
 
 class Gearmand:
@@ -63,6 +66,11 @@ def wait_until(holds, seconds: float = 10.0) -> None:
         time.sleep(0.01)
 
 
+@pytest.fixture(name="wait_until")
+def _wait_until() -> Callable[..., None]:
+    return wait_until
+
+
 @pytest.fixture
 def gearmand(tmp_path: Path) -> Iterator[Gearmand]:
     yield from running_gearmand(tmp_path)
@@ -110,3 +118,16 @@ def swallowing_address() -> Iterator[str]:
 def closed_address() -> str:
     """A port on which nothing listens: it refuses at once."""
     return f"127.0.0.1:{free_port()}"
+
+
+@pytest.fixture
+def raw_submit() -> Callable[[Gearmand, bytes, bytes], None]:
+    """Submits a background job byte by byte."""
+
+    def submit(server: Gearmand, function: bytes, workload: bytes) -> None:
+        payload = function + b"\0raw\0" + workload
+        with socket.create_connection(("127.0.0.1", server.port), timeout=5) as client:
+            client.sendall(b"\0REQ" + struct.pack(">II", SUBMIT_JOB_BG, len(payload)) + payload)
+            client.recv(4096)
+
+    return submit

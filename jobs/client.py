@@ -1,0 +1,190 @@
+"""What a frontend calls: upload an original, submit a job, see what became of it."""
+
+import logging
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from config import LADDERS, Settings
+from jobs.errors import BrokerUnavailable, Rejected
+from jobs.job import JobState, JobStatus, Lane, Media, Order, Receipt, Ticket
+from jobs.ledger import Ledger
+from jobs.outages import Outages
+from jobs.perthread import PerProcess, PerThread
+
+if TYPE_CHECKING:  # each is loaded by the first call that needs it
+    from jobs.gearman import Dispatcher
+    from jobs.originals import Originals, UploadForm
+
+log = logging.getLogger(__name__)
+
+KEY_CHARACTERS = 200
+FIRST_WAIT_SECONDS = 0.02
+LONGEST_WAIT_SECONDS = 1.0
+WAIT_GROWTH = 1.5
+
+
+class Client:
+    """A frontend's way into the pipeline. Threads may share one, and it goes on working in a forked child.
+
+    Each thread of each process has a ledger connection and a Gearman connection of its own, made when first used.
+    Every call may raise LedgerUnavailable, an upload StoreUnavailable; the same call can then be made again.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._outages = Outages()
+        self._ledger = PerThread(self._connect_ledger)
+        self._dispatcher = PerThread(self._connect_dispatcher)
+        self._originals = PerProcess(self._connect_originals)
+
+    @classmethod
+    def from_env(cls) -> "Client":
+        """A client for the servers that the environment names (DARKROOM_…), or else for the local stack's.
+
+        Raises:
+            MisconfiguredError: a setting is missing.
+        """
+        return cls(Settings.load())
+
+    def upload_form(self, owner_id: int) -> "UploadForm":
+        """A form by which a browser or app stores one original itself, whose `source_key` is then submitted."""
+        return self._originals.get().form(checked_owner(owner_id))
+
+    def upload(self, owner_id: int, file: Path | bytes, key: str) -> str:
+        """Store an original once per owner and `key`, the caller's own. Returns the source key to submit.
+
+        Raises:
+            Rejected: `empty_file`, `too_many_bytes`, or `key_reused` if the key belongs to other bytes.
+        """
+        return self._originals.get().put(checked_owner(owner_id), checked_key(key), file)
+
+    def submit(
+        self,
+        owner_id: int,
+        source_key: str,
+        *,
+        key: str | None = None,
+        ladder: str = "standard",
+        lane: str = Lane.INTERACTIVE,
+        media_id: int | None = None,
+    ) -> Receipt:
+        """Ask for renditions of a stored original. The same key again is the same job.
+
+        Without a `key` it follows from the original and the ladder. With a `media_id` the job makes that media's next
+        generation. It succeeds also while no job server runs: the sweeper then brings the ticket.
+
+        Raises:
+            Rejected: `unknown_ladder`, `unknown_lane`, `bad_owner`, `bad_key`, `unknown_media`, or `key_reused` if the
+                key belongs to a job on another original.
+        """
+        order = Order(
+            owner_id=checked_owner(owner_id),
+            key=checked_key(f"{source_key} {ladder}" if key is None else key),
+            source_key=checked_key(source_key),
+            ladder=checked_ladder(ladder),
+            lane=checked_lane(lane),
+            media_id=media_id,
+        )
+        receipt = self._ledger.get().submit(order)
+        if receipt.state is JobState.QUEUED:
+            self._send(receipt.ticket)
+        return receipt
+
+    def status(self, job_id: int) -> JobStatus:
+        """How a job stands. Raises Rejected `unknown_job`."""
+        return self._ledger.get().status(job_id)
+
+    def wait(self, job_id: int, timeout_seconds: float) -> JobStatus:
+        """The job once it is final, whichever way.
+
+        Raises:
+            TimeoutError: it is not final in time; it goes on all the same.
+            Rejected: `unknown_job`.
+        """
+        end = time.monotonic() + timeout_seconds
+        pause = FIRST_WAIT_SECONDS
+        while not (status := self.status(job_id)).state.final:
+            left = end - time.monotonic()
+            if left <= 0:
+                raise TimeoutError(
+                    f"job {job_id} is still {status.state} after {timeout_seconds} s and {status.attempts} attempts; "
+                    f"it goes on, so wait again, or look with `darkroom job show {job_id}`"
+                )
+            time.sleep(min(pause, left))
+            pause = min(pause * WAIT_GROWTH, LONGEST_WAIT_SECONDS)
+        return status
+
+    def cancel(self, job_id: int) -> JobState:
+        """Cancel a job that is not final. Returns its state now. Raises Rejected `unknown_job`."""
+        return self._ledger.get().cancel(job_id)
+
+    def retry(self, job_id: int) -> None:
+        """Queue a rejected, dead or cancelled job again.
+
+        Raises:
+            Rejected: `unknown_job`, or `not_final` for a job that is queued, running or done.
+        """
+        self._send(self._ledger.get().retry(job_id))
+
+    def media(self, media_id: int) -> Media:
+        """A media's record. Raises Rejected `unknown_media`."""
+        return self._ledger.get().media(media_id)
+
+    def close(self) -> None:
+        """Close the calling thread's connections. Another thread's close when it ends."""
+        self._ledger.drop()  # its connection closes with it
+        if dispatcher := self._dispatcher.drop():
+            dispatcher.close()
+
+    def _send(self, ticket: Ticket) -> None:
+        try:
+            self._dispatcher.get().send([ticket])
+        except BrokerUnavailable as error:
+            log.warning("ticket.deferred", extra={"job_id": ticket.job_id, "reason": str(error)})
+
+    def _connect_ledger(self) -> Ledger:
+        from jobs.postgres import PostgresLedger  # noqa: PLC0415
+
+        settings = self._settings
+        return PostgresLedger(settings.database_url, connect_timeout_seconds=settings.connect_timeout_seconds)
+
+    def _connect_dispatcher(self) -> "Dispatcher":
+        from jobs.gearman import Dispatcher  # noqa: PLC0415
+
+        settings = self._settings
+        return Dispatcher(settings.gearman_servers, settings.connect_timeout_seconds, self._outages)
+
+    def _connect_originals(self) -> "Originals":
+        from jobs.originals import Originals  # noqa: PLC0415
+
+        return Originals(self._settings)
+
+
+def checked_owner(owner_id: int) -> int:
+    """The owner, if it can be one."""
+    if type(owner_id) is not int or owner_id < 1:
+        raise Rejected("bad_owner", f"an owner is a positive whole number, not {owner_id!r}")
+    return owner_id
+
+
+def checked_key(key: str) -> str:
+    """The caller's key, if the ledger can hold it."""
+    if not isinstance(key, str) or not 1 <= len(key) <= KEY_CHARACTERS:
+        raise Rejected("bad_key", f"a key is a text of 1 to {KEY_CHARACTERS} characters, not {key!r:.80}")
+    return key
+
+
+def checked_ladder(ladder: str) -> str:
+    """The ladder's name, if there is such a ladder."""
+    if ladder not in LADDERS:
+        raise Rejected("unknown_ladder", f"there is no ladder {ladder!r}; there are: {', '.join(sorted(LADDERS))}")
+    return ladder
+
+
+def checked_lane(lane: str) -> Lane:
+    """The lane of this name."""
+    try:
+        return Lane(lane)
+    except ValueError as error:
+        raise Rejected("unknown_lane", f"there is no lane {lane!r}; there are: {', '.join(Lane)}") from error

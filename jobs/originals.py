@@ -1,0 +1,118 @@
+"""Where originals go, and how a frontend brings them there."""
+
+import base64
+import uuid
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+from config import Settings
+from jobs.errors import Rejected
+from jobs.s3 import connect_s3, error_code, store_errors
+
+FORM_SECONDS = 15 * 60  # long enough for a slow phone, short enough that a leaked form is soon worthless
+CHUNK_BYTES = 1 << 20
+NAMESPACE = uuid.UUID("0d8e4a53-6c1f-4b1e-9a2e-6f1d2c0b7a94")  # of keys that are made from a caller's
+
+
+@dataclass(frozen=True, kw_only=True)
+class UploadForm:
+    """A multipart/form-data POST that stores one original: the fields in this order, then the file as `file`.
+
+    The browser or app adds a `Content-Type` field that begins with `image/`.
+    """
+
+    url: str
+    fields: Mapping[str, str]
+    source_key: str
+    bytes_limit: int
+    expires_at: datetime
+
+
+class Originals:
+    """Stores originals under private keys that hold no text of a user's. Threads may share one."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._bucket = settings.s3_bucket
+        self._limit = settings.limits.photo_bytes
+        self._s3 = connect_s3(settings)
+
+    def form(self, owner_id: int) -> UploadForm:
+        """A form for one original of at most `limits.photo_bytes`, at a new key."""
+        key = original_key(owner_id, uuid.uuid4())
+        expires_at = datetime.now(UTC) + timedelta(seconds=FORM_SECONDS)
+        conditions = [["content-length-range", 1, self._limit], ["starts-with", "$Content-Type", "image/"]]
+        post = self._s3.generate_presigned_post(self._bucket, key, Conditions=conditions, ExpiresIn=FORM_SECONDS)
+        return UploadForm(
+            url=post["url"], fields=post["fields"], source_key=key, bytes_limit=self._limit, expires_at=expires_at
+        )
+
+    def put(self, owner_id: int, key: str, file: Path | bytes) -> str:
+        """Store an original once per owner and `key`, the caller's own. Returns its source key.
+
+        Raises:
+            Rejected: `empty_file`, `too_many_bytes`, or `key_reused` if other bytes were stored by this key.
+            StoreUnavailable: it may not be stored; putting it again is safe.
+        """
+        source_key = original_key(owner_id, uuid.uuid5(NAMESPACE, f"{owner_id}/{key}"))
+        with opened(file) as body:
+            crc32 = self._measure(body)
+            if not self._create(source_key, body, crc32) and self._stored_crc32(source_key) != crc32:
+                raise Rejected("key_reused", f"owner {owner_id} has stored other bytes by the key {key!r}")
+        return source_key
+
+    def _measure(self, body: BinaryIO) -> str:
+        """The body's checksum as S3 writes it, if its size is within bounds."""
+        size = body.seek(0, 2)
+        if size == 0:
+            raise Rejected("empty_file", "the file is empty")
+        if size > self._limit:
+            raise Rejected("too_many_bytes", f"{size:,} bytes are more than the {self._limit:,} that are taken")
+        body.seek(0)
+        return checksum(body)
+
+    def _create(self, source_key: str, body: BinaryIO, crc32: str) -> bool:
+        """Store a body that is not there yet. False: something is."""
+        body.seek(0)
+        with store_errors(f"to store {source_key}"):
+            try:
+                self._s3.put_object(
+                    Bucket=self._bucket,
+                    Key=source_key,
+                    Body=body,
+                    ContentType="application/octet-stream",  # what it really is, the pipeline reads from the bytes
+                    ChecksumCRC32=crc32,
+                    IfNoneMatch="*",
+                )
+            except self._s3.exceptions.ClientError as error:
+                if error_code(error) != "PreconditionFailed":
+                    raise
+                return False
+        return True
+
+    def _stored_crc32(self, source_key: str) -> str:
+        with store_errors(f"to look at {source_key}"):
+            head = self._s3.head_object(Bucket=self._bucket, Key=source_key, ChecksumMode="ENABLED")
+        return str(head.get("ChecksumCRC32"))
+
+
+def original_key(owner_id: int, name: uuid.UUID) -> str:
+    """Where an original lies: private, and the same again for the same name."""
+    return f"o/{owner_id}/{name.hex}"
+
+
+def opened(file: Path | bytes) -> BinaryIO:
+    """The file's bytes, to be closed by the caller."""
+    return BytesIO(file) if isinstance(file, bytes) else file.open("rb")
+
+
+def checksum(body: BinaryIO) -> str:
+    """The CRC-32 of the rest of a file as S3 writes it: base64 of its four bytes, the highest first."""
+    crc32 = 0
+    while chunk := body.read(CHUNK_BYTES):
+        crc32 = zlib.crc32(chunk, crc32)
+    return base64.b64encode(crc32.to_bytes(4, "big")).decode()
