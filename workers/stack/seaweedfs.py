@@ -1,6 +1,7 @@
 """SeaweedFS: a real object store for development and tests, on this machine alone."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from workers.stack.server import Server
 
 BUCKET = "darkroom"
-PARTS = ("s3", "filer", "master", "volume", "admin")  # each has a port and, after it, one for gRPC
+PARTS = ("s3", "filer", "master", "volume", "admin")  # all in one process
 PROBE_KEY = "stack/probe"
 
 
@@ -59,9 +60,16 @@ class SeaweedFS(Server):
             *("-master.resumeState=false", "-master.electionTimeout=1s"),
             # Relative to its home: the path of a Unix socket may have 107 characters only.
             *("-filer.localSocket=filer.sock", "-s3.localSocket=s3.sock"),
-            *(f"-{part}.port={self.port + 2 * place}" for place, part in enumerate(PARTS)),
-            *(f"-{part}.port.grpc={self.port + 2 * place + 1}" for place, part in enumerate(PARTS)),
+            *(f"-{part}.port={port}" for part, port in self._part_ports.items()),
+            *(f"-{part}.port.grpc={port + 1}" for part, port in self._part_ports.items()),
         ]
+
+    def stop(self) -> None:
+        """End it, and clear away the sockets that it leaves under fixed names."""
+        super().stop()
+        for part, port in self._part_ports.items():
+            with suppress(PermissionError):  # another user's
+                Path(f"/tmp/seaweedfs-{part}-grpc-{port + 1}.sock").unlink(missing_ok=True)  # noqa: S108
 
     def probe(self) -> str:
         """Store an object, in the bucket that the first probe makes."""
@@ -71,6 +79,11 @@ class SeaweedFS(Server):
             self._client.create_bucket(Bucket=BUCKET)
             answer = self._put()
         return str(answer["ResponseMetadata"]["HTTPHeaders"]["server"]).split()[-1]  # "SeaweedFS 8000GB 4.48"
+
+    @property
+    def _part_ports(self) -> dict[str, int]:
+        """Where its parts listen; the port after each is for gRPC."""
+        return {part: self.port + 2 * place for place, part in enumerate(PARTS)}
 
     def _put(self) -> Any:
         return self._client.put_object(Bucket=BUCKET, Key=PROBE_KEY, Body=b"ready", ContentType="text/plain")

@@ -95,11 +95,13 @@ class Server(ABC):
             MissingProgramError: it is not installed.
             StackError: it died or did not answer in time; it is not left behind.
         """
-        if not self.running:
-            self.runs_as.own(self.home)
-            self.prepare()
-            self._spawn()
-        self._wait()
+        if self.running and self._answers():
+            return
+        self.runs_as.own(self.home)
+        self.prepare()
+        self._spawn()
+        if not self._answers():
+            raise StackError(f"{self.name} died at its start. The end of {self.log}:\n{self._last_words()}")
 
     def stop(self) -> None:
         """End it in order, or by force after `stop_seconds`."""
@@ -146,11 +148,12 @@ class Server(ABC):
         )
         processes.remember(started, self.pid_file)
 
-    def _wait(self) -> None:
+    def _answers(self) -> bool:
+        """Wait until it does; False if it dies meanwhile."""
         deadline = time.monotonic() + self.start_seconds
         while self._version() is None:
             if not self.running:
-                raise StackError(f"{self.name} died at its start. The end of {self.log}:\n{self._last_words()}")
+                return False
             if time.monotonic() > deadline:
                 self.stop()
                 raise StackError(
@@ -158,6 +161,7 @@ class Server(ABC):
                     f"The end of {self.log}:\n{self._last_words()}"
                 )
             time.sleep(POLL_SECONDS)
+        return True
 
     def _version(self) -> str | None:
         try:

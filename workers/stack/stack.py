@@ -12,6 +12,7 @@ from config.settings import LOCAL_STACK, Settings
 from jobs.migrate import migrate
 from workers.stack import plan
 from workers.stack.account import Account
+from workers.stack.errors import StackError
 from workers.stack.gearmand import Gearmand
 from workers.stack.home import find_home
 from workers.stack.pgbouncer import PgBouncer
@@ -37,9 +38,14 @@ class Stack:
         """The stack of a directory, running or not; a new one gets its ports and passwords now.
 
         Raises:
-            StackError: no ports are free, or the directory cannot be used.
+            StackError: no ports are free, or the directory is another user's.
         """
-        return cls(directory)
+        try:
+            return cls(directory)
+        except PermissionError as error:
+            raise StackError(
+                f"No access to {error.filename}: another user's stack? Name a directory of yours."
+            ) from error
 
     def _settle_on(self, chosen: plan.Plan) -> None:
         self._plan = chosen
@@ -109,7 +115,9 @@ class Stack:
             _stop(self.servers)
 
     def remove(self) -> None:
-        """End the servers and delete everything they kept."""
+        """End the servers, without giving them time to put things in order, and delete everything they kept."""
+        for server in self.servers:
+            server.kill()
         self.down()
         for path in {self.home, self.directory}:
             shutil.rmtree(path)
