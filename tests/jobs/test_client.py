@@ -1,0 +1,253 @@
+"""A frontend's client over a real ledger, with job servers in every condition."""
+
+import dataclasses
+import os
+import threading
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from config import Settings
+from jobs import Client
+from jobs.errors import LedgerUnavailable, Rejected
+from jobs.gearman import survey
+from jobs.job import JobState, Lane
+from jobs.postgres import PostgresLedger
+
+pytestmark = pytest.mark.server
+OWNER = 4711
+PATIENCE_SECONDS = 1.0
+
+
+@pytest.fixture
+def settings(stack, gearmand):
+    """The stack's, with a job server of this test's own, so that its tickets disturb nobody."""
+    return dataclasses.replace(
+        stack.settings, gearman_servers=(gearmand.address,), connect_timeout_seconds=PATIENCE_SECONDS
+    )
+
+
+@pytest.fixture
+def client(settings):
+    client = Client(settings)
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _leave_no_job_behind(stack):
+    """Workers of other tests share the ledger."""
+    yield
+    ledger = PostgresLedger(stack.settings.database_url)
+    for status in ledger.jobs(state=JobState.QUEUED, limit=10_000):
+        if status.owner_id == OWNER:
+            ledger.cancel(status.job_id)
+
+
+@pytest.fixture
+def source_key():
+    return f"o/{OWNER}/{uuid.uuid4().hex}"
+
+
+def waiting(gearmand) -> dict[str, int]:
+    return {queue.function: queue.interactive + queue.batch for queue in survey(gearmand.address, 5).queues}
+
+
+def seconds_of(action) -> float:
+    began = time.monotonic()
+    action()
+    return time.monotonic() - began
+
+
+def test_a_submitted_job_is_queued_and_its_ticket_waits(client, gearmand, source_key):
+    receipt = client.submit(OWNER, source_key)
+
+    status = client.status(receipt.job_id)
+    assert receipt.created
+    assert (status.state, status.lane, status.ladder) == (JobState.QUEUED, Lane.INTERACTIVE, "standard")
+    assert client.media(receipt.media_id).source_key == source_key
+    assert waiting(gearmand) == {"photo": 1}
+
+
+def test_a_job_that_is_submitted_again_is_the_same_with_one_ticket(client, gearmand, source_key):
+    first = client.submit(OWNER, source_key)
+    second = client.submit(OWNER, source_key)
+
+    assert (second.job_id, second.media_id, second.created) == (first.job_id, first.media_id, False)
+    assert waiting(gearmand) == {"photo": 1}
+
+
+def test_a_key_of_ones_own_makes_a_job_of_its_own(client, source_key):
+    assert client.submit(OWNER, source_key).job_id != client.submit(OWNER, source_key, key=source_key[-8:]).job_id
+
+
+def test_the_batch_lane_is_kept(client, source_key):
+    receipt = client.submit(OWNER, source_key, lane="batch")
+
+    assert client.status(receipt.job_id).lane is Lane.BATCH
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "says"),
+    [
+        ({"ladder": "huge"}, "unknown_ladder", "standard"),
+        ({"lane": "fast"}, "unknown_lane", "interactive, batch"),
+        ({"owner_id": 0}, "bad_owner", "0"),
+        ({"owner_id": "7"}, "bad_owner", "'7'"),
+        ({"owner_id": True}, "bad_owner", "True"),
+        ({"key": ""}, "bad_key", "200"),
+        ({"key": "k" * 201}, "bad_key", "200"),
+        ({"source_key": ""}, "bad_key", "200"),
+    ],
+)
+def test_an_order_that_makes_no_sense_is_rejected_before_any_server_is_asked(wrong, code, says):
+    nowhere = Settings(database_url="postgresql://127.0.0.1:1/x", gearman_servers=("127.0.0.1:1",), s3_bucket="x")
+
+    with pytest.raises(Rejected, match=says) as caught:
+        Client(nowhere).submit(**{"owner_id": OWNER, "source_key": "o/1/x", **wrong})
+
+    assert caught.value.code == code
+
+
+def test_without_a_ledger_nothing_is_taken(settings, gearmand, source_key):
+    away = dataclasses.replace(settings, database_url="postgresql://127.0.0.1:1/x")
+
+    with pytest.raises(LedgerUnavailable):
+        Client(away).submit(OWNER, source_key)
+
+    assert waiting(gearmand) == {}
+
+
+def test_threads_share_a_client(client, gearmand):
+    with ThreadPoolExecutor(8) as pool:
+        receipts = list(pool.map(lambda _: client.submit(OWNER, uuid.uuid4().hex), range(400)))
+
+    assert len({receipt.job_id for receipt in receipts}) == 400
+    assert waiting(gearmand) == {"photo": 400}
+
+
+def test_threads_that_submit_the_same_make_one_job(client, gearmand, source_key):
+    with ThreadPoolExecutor(8) as pool:
+        receipts = list(pool.map(lambda _: client.submit(OWNER, source_key), range(40)))
+
+    assert len({receipt.job_id for receipt in receipts}) == 1
+    assert sum(receipt.created for receipt in receipts) == 1
+    assert waiting(gearmand) == {"photo": 1}
+
+
+def test_a_forked_child_and_its_parent_go_on_with_one_client(client, gearmand, source_key):
+    job_id = client.submit(OWNER, source_key).job_id
+    children = [fork(lambda: use_hard(client, job_id)) for _ in range(2)]
+
+    use_hard(client, job_id)
+
+    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0, 0]
+    assert waiting(gearmand) == {"photo": 1 + 3 * 50}
+
+
+def use_hard(client: Client, job_id: int) -> None:
+    for _ in range(50):
+        client.submit(OWNER, uuid.uuid4().hex)
+        assert client.status(job_id).job_id == job_id
+
+
+def fork(action) -> int:
+    child = os.fork()
+    if child:
+        return child
+    failed = True
+    try:
+        action()
+        failed = False
+    finally:
+        os._exit(failed)
+
+
+@pytest.mark.parametrize("kind", ["closed_address", "silent_address", "swallowing_address"])
+def test_a_submit_succeeds_while_no_job_server_answers_and_the_next_does_not_wait(kind, request, settings, source_key):
+    client = Client(dataclasses.replace(settings, gearman_servers=(request.getfixturevalue(kind),)))
+    client.status(client.submit(OWNER, source_key).job_id)  # the ledger's connection is open now
+
+    def submit() -> None:
+        assert client.submit(OWNER, uuid.uuid4().hex).created
+
+    assert seconds_of(submit) < 0.3
+
+
+def test_the_first_submit_to_dead_job_servers_costs_at_most_the_connect_timeout(
+    settings, source_key, silent_address, swallowing_address
+):
+    client = Client(dataclasses.replace(settings, gearman_servers=(silent_address, swallowing_address)))
+
+    assert seconds_of(lambda: client.submit(OWNER, source_key)) < PATIENCE_SECONDS + 0.5
+
+
+def test_what_one_thread_learns_of_a_dead_job_server_spares_the_others(settings, source_key, swallowing_address):
+    client = Client(dataclasses.replace(settings, gearman_servers=(swallowing_address,)))
+    client.submit(OWNER, source_key)
+
+    with ThreadPoolExecutor(8) as pool:
+        costs = list(pool.map(lambda _: seconds_of(lambda: client.submit(OWNER, uuid.uuid4().hex)), range(8)))
+
+    assert max(costs) < PATIENCE_SECONDS / 2
+
+
+def test_a_wait_ends_when_the_job_does(client, source_key):
+    job_id = client.submit(OWNER, source_key).job_id
+    threading.Timer(0.3, lambda: client.cancel(job_id)).start()
+
+    assert client.wait(job_id, 10).state is JobState.CANCELLED
+
+
+def test_a_wait_that_is_too_short_says_how_to_go_on(client, source_key):
+    job_id = client.submit(OWNER, source_key).job_id
+    began = time.monotonic()
+
+    with pytest.raises(TimeoutError, match=f"job {job_id} is still queued after 0.2 s.*`darkroom job show {job_id}"):
+        client.wait(job_id, 0.2)
+
+    assert 0.2 <= time.monotonic() - began < 1.0
+
+
+def test_a_cancelled_job_can_be_queued_again(client, gearmand, source_key):
+    job_id = client.submit(OWNER, source_key).job_id
+
+    assert client.cancel(job_id) is JobState.CANCELLED
+    client.retry(job_id)
+
+    assert client.status(job_id).state is JobState.QUEUED
+
+
+def test_a_job_that_nobody_knows_is_rejected(client):
+    for ask in (client.status, client.cancel, client.retry, lambda job_id: client.wait(job_id, 1)):
+        with pytest.raises(Rejected) as caught:
+            ask(1)
+        assert caught.value.code == "unknown_job"
+
+
+def test_an_upload_is_stored_once_and_can_be_submitted(client):
+    source_key = client.upload(OWNER, b"a photo", key="holiday-1")
+
+    assert client.upload(OWNER, b"a photo", key="holiday-1") == source_key
+    assert client.upload_form(OWNER).source_key != source_key
+    assert client.media(client.submit(OWNER, source_key).media_id).source_key == source_key
+
+
+def test_a_closed_client_can_be_used_again(client, source_key):
+    job_id = client.submit(OWNER, source_key).job_id
+
+    client.close()
+
+    assert client.submit(OWNER, source_key).job_id == job_id
+
+
+def test_a_client_is_made_from_the_environment(stack, monkeypatch):
+    for name, value in stack.environment.items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(Rejected) as caught:
+        Client.from_env().status(1)
+
+    assert caught.value.code == "unknown_job"

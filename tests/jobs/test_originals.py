@@ -1,0 +1,161 @@
+"""Originals on a real object store."""
+
+import dataclasses
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import urllib3
+
+from config import Limits
+from jobs.errors import Rejected, StoreUnavailable
+from jobs.originals import Originals, UploadForm, checksum, opened
+from jobs.s3 import connect_s3
+
+pytestmark = pytest.mark.server
+LIMIT = 1000
+OWNER = 7
+
+
+@pytest.fixture(scope="module")
+def settings(stack):
+    return dataclasses.replace(stack.settings, limits=Limits(photo_bytes=LIMIT))
+
+
+@pytest.fixture(scope="module")
+def originals(settings):
+    return Originals(settings)
+
+
+@pytest.fixture(scope="module")
+def s3(settings):
+    return connect_s3(settings)
+
+
+@pytest.fixture
+def key(request):
+    """A caller's key that no other test uses."""
+    return request.node.name
+
+
+def stored(s3, settings, source_key: str) -> bytes:
+    return s3.get_object(Bucket=settings.s3_bucket, Key=source_key)["Body"].read()
+
+
+def post(form: UploadForm, data: bytes, content_type: str = "image/jpeg", **instead: str) -> int:
+    """Send the form as a browser does; returns the HTTP status."""
+    fields = {**form.fields, "Content-Type": content_type, **instead, "file": ("IMG_1.jpg", data, content_type)}
+    return urllib3.request("POST", form.url, fields=fields).status
+
+
+def test_an_original_is_stored_under_a_private_key_without_a_users_text(originals, s3, settings):
+    source_key = originals.put(OWNER, "../../Ünser Urlaub.jpg", b"bytes")
+
+    assert re.fullmatch(r"o/7/[0-9a-f]{32}", source_key)
+    assert stored(s3, settings, source_key) == b"bytes"
+
+
+def test_the_same_key_and_bytes_are_stored_once(originals, key):
+    assert originals.put(OWNER, key, b"bytes") == originals.put(OWNER, key, b"bytes")
+
+
+def test_two_owners_may_use_one_key(originals, key):
+    assert originals.put(OWNER, key, b"one") != originals.put(OWNER + 1, key, b"other")
+
+
+def test_other_bytes_by_the_same_key_are_rejected_and_the_first_stay(originals, s3, settings, key):
+    source_key = originals.put(OWNER, key, b"first")
+
+    with pytest.raises(Rejected) as caught:
+        originals.put(OWNER, key, b"other")
+
+    assert caught.value.code == "key_reused"
+    assert stored(s3, settings, source_key) == b"first"
+
+
+def test_of_many_who_race_for_a_key_with_different_bytes_one_wins(originals, s3, settings, key):
+    def put(content: bytes) -> bytes | None:
+        try:
+            originals.put(OWNER, key, content)
+        except Rejected:
+            return None
+        return content
+
+    with ThreadPoolExecutor(8) as pool:
+        winners = [won for won in pool.map(put, [b"%d" % place for place in range(8)]) if won is not None]
+
+    assert winners == [stored(s3, settings, originals.put(OWNER, key, winners[0]))]
+
+
+def test_a_file_is_stored_as_its_bytes_are(originals, s3, settings, tmp_path, key):
+    (tmp_path / "photo").write_bytes(b"x" * LIMIT)
+
+    assert stored(s3, settings, originals.put(OWNER, key, tmp_path / "photo")) == b"x" * LIMIT
+
+
+@pytest.mark.parametrize(("size", "code"), [(0, "empty_file"), (LIMIT + 1, "too_many_bytes")])
+def test_a_size_out_of_bounds_is_rejected_before_the_store_is_asked(settings, size, code, closed_address):
+    away = Originals(dataclasses.replace(settings, s3_endpoint=f"http://{closed_address}"))
+
+    with pytest.raises(Rejected) as caught:
+        away.put(OWNER, "key", b"x" * size)
+
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("wrong", "remedy"),
+    [
+        ({"s3_bucket": "no-such-bucket"}, "DARKROOM_S3_BUCKET"),
+        ({"s3_access_key": "nobody"}, "DARKROOM_S3_ACCESS_KEY"),
+        ({"s3_secret_key": "wrong"}, "DARKROOM_S3_SECRET_KEY"),
+        ({"s3_endpoint": "http://127.0.0.1:1"}, "DARKROOM_S3_ENDPOINT"),
+    ],
+)
+def test_a_store_that_does_not_take_it_is_unavailable_and_the_message_names_the_setting(settings, wrong, remedy):
+    with pytest.raises(StoreUnavailable, match=remedy):
+        Originals(dataclasses.replace(settings, **wrong)).put(OWNER, "key", b"bytes")
+
+
+def test_a_form_stores_what_is_posted_at_its_own_new_key(originals, s3, settings):
+    form, other = originals.form(OWNER), originals.form(OWNER)
+
+    assert post(form, b"bytes") == 204
+    assert stored(s3, settings, form.source_key) == b"bytes"
+    assert re.fullmatch(r"o/7/[0-9a-f]{32}", form.source_key)
+    assert form.source_key != other.source_key
+
+
+def test_a_form_takes_the_limit_and_nothing_above_or_empty(originals):
+    form = originals.form(OWNER)
+
+    assert form.bytes_limit == LIMIT
+    assert post(form, b"x" * (LIMIT + 1)) == 400
+    assert post(form, b"") == 400
+    assert post(form, b"x" * LIMIT) == 204
+
+
+@pytest.mark.parametrize(
+    "instead",
+    [
+        {"content_type": "text/html"},
+        {"content_type": "imageless"},
+        {"key": "o/8/0123456789abcdef0123456789abcdef"},
+        {"key": "m/1/rendition.jpg"},
+        {"x-amz-signature": "0" * 64},
+    ],
+)
+def test_a_form_serves_no_other_type_or_key_or_signer(originals, instead):
+    assert post(originals.form(OWNER), b"bytes", **instead) == 403
+
+
+def test_a_form_tells_until_when_it_holds(originals):
+    left = originals.form(OWNER).expires_at - datetime.now(UTC)
+
+    assert timedelta(minutes=14) < left <= timedelta(minutes=15)
+
+
+def test_the_checksum_is_the_one_that_s3_writes():
+    """The check value of CRC-32 is published with its polynomial: CBF43926 for the digits 1 to 9."""
+    assert checksum(opened(b"123456789")) == "y/Q5Jg=="
