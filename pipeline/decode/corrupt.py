@@ -1,0 +1,51 @@
+"""How a decoder's complaints become ours."""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import cv2
+
+from jobs.errors import Rejected
+from pipeline.headers.header import Header
+
+# What Pillow, libheif and their Python halves were seen or are documented to raise for bad bytes. MemoryError is not
+# among them: it says something of this machine, not of the file.
+_COMPLAINTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    cv2.error,
+    struct.error,
+    zlib.error,
+)
+
+
+def corrupt(header: Header, why: object) -> Rejected:
+    """The rejection of a photo whose header is sound and whose pixels are not."""
+    photo = f"{header.format.value.upper()} photo of {header.width}x{header.height}"
+    return Rejected("corrupt_media", f"The pixels of this {photo} are incomplete or damaged: {why}. Upload it again.")
+
+
+@contextmanager
+def translating_complaints(header: Header) -> Iterator[None]:
+    """Turn whatever a decoder raises for bad bytes into `Rejected`.
+
+    Raises:
+        Rejected: `corrupt_media`.
+        MemoryError: also where Pillow hides it in an OSError.
+    """
+    try:
+        yield
+    except _COMPLAINTS as error:
+        if "out of memory" in str(error):
+            raise MemoryError(str(error)) from error
+        raise corrupt(header, error) from error

@@ -1,0 +1,69 @@
+"""TIFF, by Pillow; by OpenCV where Pillow would drop the low bits of 16-bit colour."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.TiffImagePlugin import (
+    BITSPERSAMPLE,
+    EXTRASAMPLES,
+    PHOTOMETRIC_INTERPRETATION,
+    PLANAR_CONFIGURATION,
+    SAMPLEFORMAT,
+    ImageFileDirectory_v2,
+)
+
+from pipeline.decode.opencv import decode_with_opencv
+from pipeline.decode.picture import Picture
+from pipeline.decode.pillow import opened, rgb_from_pillow
+from pipeline.decode.samples import rgb_from_opencv, to_eight_bits
+from pipeline.headers.header import Header
+
+_WHITE_IS_ZERO, _RGB = 0, 2  # photometric interpretations
+_UNASSOCIATED = 2  # extra sample: straight alpha
+_SIGNED = 2  # sample format
+
+
+def decode_tiff(data: bytes | memoryview, header: Header) -> Picture:
+    """The first page, upright: both decoders apply its orientation, as the header knows.
+
+    Raises:
+        Rejected: `corrupt_media`.
+    """
+    with opened(data, header) as image:
+        tags = image.tag_v2  # type: ignore[attr-defined]  # a TiffImageFile
+        if _is_deep_colour(tags):
+            pixels = rgb_from_opencv(decode_with_opencv(data, header))
+        elif image.mode.startswith("I") or image.mode == "F":
+            pixels = np.repeat(_grey_bytes(image, tags)[:, :, None], 3, axis=2)
+        else:
+            pixels = rgb_from_pillow(image, header.profile)
+        in_profile = image.mode not in ("CMYK", "LAB")
+    profile = header.profile if in_profile else None
+    return Picture(pixels=pixels, orientation=header.orientation, profile=profile)
+
+
+def _is_deep_colour(tags: ImageFileDirectory_v2) -> bool:
+    """Whether this is 16-bit RGB in a layout that OpenCV reads rightly."""
+    depths, extras = tuple(tags.get(BITSPERSAMPLE, (1,))), tuple(tags.get(EXTRASAMPLES, ()))
+    known = (depths, extras) in (((16,) * 3, ()), ((16,) * 4, (_UNASSOCIATED,)))
+    return known and tags.get(PHOTOMETRIC_INTERPRETATION) == _RGB and tags.get(PLANAR_CONFIGURATION, 1) == 1
+
+
+def _grey_bytes(image: Image.Image, tags: ImageFileDirectory_v2) -> NDArray[np.uint8]:
+    """Grey of 12, 16 or 32 bits or of floats as (h, w) bytes, rounded to nearest; Pillow itself would clip it.
+
+    The format sets no white for floats: it is taken as 1 unless the picture goes beyond, and then as 255.
+    """
+    samples = np.asarray(image)
+    signed = tags.get(SAMPLEFORMAT, (1,))[0] == _SIGNED
+    white = float((1 << (tags[BITSPERSAMPLE][0] - signed)) - 1)
+    if image.mode == "F":
+        samples = np.nan_to_num(samples)
+        white = 1.0 if samples.max() <= 1 else 255.0
+    elif image.mode == "I" and not signed:
+        samples = samples.view(np.uint32)
+    if image.mode.startswith("I;16"):
+        grey = to_eight_bits(samples.astype(np.uint16), white)
+    else:
+        grey = np.rint(np.clip(samples.astype(np.float32) / white, 0, 1) * 255).astype(np.uint8)
+    return 255 - grey if tags.get(PHOTOMETRIC_INTERPRETATION) == _WHITE_IS_ZERO else grey
