@@ -4,6 +4,7 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
+from workers.stack import programs
 from workers.stack.server import Server
 
 
@@ -11,7 +12,6 @@ class Gearmand(Server):
     """The job server."""
 
     name = "gearmand"
-    package = "apt-get install gearman-job-server"
 
     @property
     def port(self) -> int:
@@ -21,7 +21,7 @@ class Gearmand(Server):
     @property
     def executable(self) -> Path:
         """The program that runs it."""
-        return self.program("gearmand")
+        return programs.find("gearmand")
 
     def arguments(self) -> Sequence[str | Path]:
         """With which it runs in the foreground."""

