@@ -161,6 +161,4 @@ def _refuse_invalid_indexes(cursor: Any) -> None:
     cursor.execute(INVALID_INDEXES)
     names = ", ".join(f"darkroom.{name}" for (name,) in cursor.fetchall())
     if names:
-        raise MigrationError(
-            f"An earlier try left an invalid index: DROP INDEX CONCURRENTLY {names}, then migrate again."
-        )
+        raise MigrationError(f"An earlier try broke off: DROP INDEX CONCURRENTLY {names}; then migrate again.")

@@ -1,0 +1,192 @@
+"""The migrations' runner against a real PostgreSQL, each test in a database of its own."""
+
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg2
+import psycopg2.errors
+import pytest
+
+from jobs import migrate as migrations
+from jobs.errors import LedgerUnavailable
+from jobs.job import Order
+from jobs.migrate import FOLDER, MigrationError, migrate, status
+from jobs.postgres import PostgresLedger
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture
+def dsn(stack) -> Iterator[str]:
+    """An empty database that belongs to the owner of the real one."""
+    name = f"scratch_{secrets.token_hex(4)}"
+    owner = urlsplit(stack.settings.migrations_url).username
+    with closing(psycopg2.connect(stack.postgres.url("postgres", stack.postgres.plan.superuser_password))) as superuser:
+        superuser.autocommit = True
+        with superuser.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {name} OWNER {owner}")
+            yield stack.settings.migrations_url.rsplit("/", 1)[0] + f"/{name}"
+            cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str, str], Path]:
+    """Write a migration, and get the folder."""
+
+    def write_migration(name: str, text: str) -> Path:
+        (tmp_path / name).write_text(text)
+        return tmp_path
+
+    return write_migration
+
+
+def ask(dsn: str, question: str) -> Any:
+    with closing(psycopg2.connect(dsn)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(question)
+        return cursor.fetchone()[0] if cursor.description else None
+
+
+def names(steps: list[migrations.Step]) -> list[str]:
+    return [step.name for step in steps]
+
+
+def test_an_empty_database_gets_every_migration_in_order_and_once(dsn):
+    every = sorted(file.name for file in FOLDER.glob("*.sql"))
+
+    before = status(dsn)
+    applied = migrate(dsn)
+
+    assert names(before) == names(applied) == names(status(dsn)) == every
+    assert {step.applied_at for step in before} == {None}
+    assert None not in {step.applied_at for step in applied}
+    assert migrate(dsn) == []
+
+
+def test_the_migrations_are_numbered_without_a_gap():
+    numbers = [int(file.name.split("_")[0]) for file in sorted(FOLDER.glob("*.sql"))]
+
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_a_new_file_is_applied_alone(dsn, write):
+    migrate(dsn, write("0001_a.sql", "CREATE TABLE darkroom.a (n int)"))
+
+    assert names(migrate(dsn, write("0002_b.sql", "CREATE TABLE darkroom.b (n int)"))) == ["0002_b.sql"]
+
+
+def test_many_runners_at_once_apply_each_migration_once(dsn, write):
+    write("0001_a.sql", "CREATE TABLE darkroom.a (n int)")
+    folder = write("0002_b.sql", "-- no transaction\nCREATE INDEX CONCURRENTLY a_n ON darkroom.a (n)")
+
+    with ThreadPoolExecutor(5) as runners:
+        applied = list(runners.map(lambda _: names(migrate(dsn, folder)), range(5)))
+
+    assert sorted(applied) == [[], [], [], [], ["0001_a.sql", "0002_b.sql"]]
+
+
+def test_a_changed_file_is_refused_by_name(dsn, write):
+    migrate(dsn, write("0001_a.sql", "SELECT 1"))
+
+    with pytest.raises(MigrationError, match=r"0001_a\.sql was changed .* restore it"):
+        migrate(dsn, write("0001_a.sql", "SELECT 2"))
+
+
+def test_a_missing_file_is_refused_by_name(dsn, write):
+    folder = write("0001_a.sql", "SELECT 1")
+    migrate(dsn, folder)
+    (folder / "0001_a.sql").unlink()
+
+    with pytest.raises(MigrationError, match=r"0001_a\.sql was applied, but its file is missing"):
+        status(dsn, folder)
+
+
+def test_a_file_that_comes_too_late_for_its_number_is_refused(dsn, write):
+    migrate(dsn, write("0002_b.sql", "SELECT 2"))
+
+    with pytest.raises(MigrationError, match=r"0001_a\.sql comes before 0002_b\.sql"):
+        migrate(dsn, write("0001_a.sql", "SELECT 1"))
+
+
+def test_a_migration_that_fails_is_undone_and_those_before_it_stay(dsn, write):
+    write("0001_a.sql", "CREATE TABLE darkroom.a (n int)")
+    folder = write("0002_b.sql", "CREATE TABLE darkroom.b (n int); SELECT 1 / 0")
+
+    with pytest.raises(MigrationError, match=r"0002_b\.sql failed: division by zero"):
+        migrate(dsn, folder)
+
+    assert [step.applied_at is not None for step in status(dsn, folder)] == [True, False]
+    assert ask(dsn, "SELECT to_regclass('darkroom.b') IS NULL")
+
+
+def test_what_a_broken_concurrent_index_left_behind_is_not_taken_for_built(dsn, write):
+    write("0001_a.sql", "CREATE TABLE darkroom.a (n int); INSERT INTO darkroom.a VALUES (1), (1)")
+    folder = write(
+        "0002_b.sql", "-- no transaction\nCREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS a_n ON darkroom.a (n)"
+    )
+    with pytest.raises(MigrationError, match="could not create unique index"):
+        migrate(dsn, folder)
+
+    with pytest.raises(MigrationError, match=r"DROP INDEX CONCURRENTLY darkroom\.a_n; then migrate again"):
+        migrate(dsn, folder)
+
+
+def test_a_migration_gives_up_rather_than_make_everybody_wait_behind_it(dsn, write):
+    migrate(dsn, write("0001_a.sql", "CREATE TABLE darkroom.a (n int)"))
+    folder = write("0002_b.sql", "ALTER TABLE darkroom.a ADD COLUMN m int")
+
+    with closing(psycopg2.connect(dsn)) as reader, reader.cursor() as cursor:
+        cursor.execute("SELECT * FROM darkroom.a")
+        with pytest.raises(LedgerUnavailable, match="lock timeout"):
+            migrate(dsn, folder)
+
+    assert names(migrate(dsn, folder)) == ["0002_b.sql"]
+
+
+def test_a_runner_does_not_wait_for_ever_for_another(dsn, monkeypatch):
+    monkeypatch.setattr(migrations, "LOCK_WAIT_SECONDS", 0.2)
+
+    with closing(psycopg2.connect(dsn)) as other, other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [migrations.LOCK])
+        with pytest.raises(LedgerUnavailable, match="Somebody else has been migrating"):
+            migrate(dsn)
+
+
+def test_the_application_is_told_to_migrate_as_the_owner(dsn, stack):
+    application = urlsplit(stack.settings.database_url).netloc.rsplit("@", 1)[0]
+    direct = urlsplit(dsn)._replace(netloc=f"{application}@127.0.0.1:{urlsplit(dsn).port}").geturl()
+
+    with pytest.raises(MigrationError, match="DARKROOM_MIGRATIONS_URL"):
+        migrate(direct)
+
+
+def test_a_server_that_is_away_is_unavailable(dsn):
+    with pytest.raises(LedgerUnavailable):
+        migrate(dsn.replace(f":{urlsplit(dsn).port}/", ":1/"))
+
+
+def test_a_packaged_copy_of_the_migrations_is_the_same_to_the_database(dsn, tmp_path):
+    migrate(dsn)
+
+    assert migrate(dsn, shutil.copytree(FOLDER, tmp_path / "copy")) == []
+
+
+def test_two_ids_that_meet_are_drawn_again(dsn):
+    """The ledger of a database whose ids come three times each."""
+    migrate(dsn)
+    ask(
+        dsn,
+        "CREATE OR REPLACE FUNCTION darkroom.next_id(p_owner_id bigint) RETURNS bigint LANGUAGE sql"
+        " AS 'SELECT nextval(''darkroom.ids'') / 3'",
+    )
+    ledger = PostgresLedger(dsn)
+
+    receipts = [ledger.submit(Order(owner_id=1, key=f"{n}", source_key="originals/1")) for n in range(9)]
+
+    assert len({receipt.job_id for receipt in receipts}) == len({receipt.media_id for receipt in receipts}) == 9
+    assert all(receipt.created for receipt in receipts)
