@@ -12,9 +12,9 @@ from pipeline.headers.reader import corrupt, unpack
 SCREEN = Struct("<HHBBB")  # width, height, flags, background, aspect; after the six bytes of signature
 IMAGE = Struct("<HHHHB")  # left, top, width, height, flags
 EXTENSION, SEPARATOR = 0x21, 0x2C
-GRAPHIC_CONTROL = 0xF9
-TRANSPARENT = 1
-MOST_SUB_BLOCKS = 1_000_000  # of up to 255 bytes: 50 MB are 200,000 full ones
+GRAPHIC_CONTROL = b"\xf9\x04"  # label and size
+TRANSPARENT = 1  # bit of its flags
+MOST_SUB_BLOCKS = 400_000  # of up to 255 bytes: 50 MB are 200,000 full ones; a terminator counts as one
 
 
 class Frame(NamedTuple):
@@ -52,7 +52,7 @@ def read_frames(data: memoryview, at: int) -> Iterator[Frame]:
     while at < len(data) and data[at] in (EXTENSION, SEPARATOR):
         frame = None
         if data[at] == EXTENSION:
-            alpha = alpha or (data[at + 1 : at + 3] == bytes((GRAPHIC_CONTROL, 4)) and data[at + 3] & TRANSPARENT > 0)
+            alpha = alpha or sets_transparency(bytes(data[at + 1 : at + 4]))
             at += 2
         elif at + 1 + IMAGE.size < len(data):
             left, top, width, height, flags = IMAGE.unpack_from(data, at + 1)
@@ -63,6 +63,11 @@ def read_frames(data: memoryview, at: int) -> Iterator[Frame]:
         at, sub_blocks = skip_sub_blocks(data, at, sub_blocks)
         if frame and at <= len(data):
             yield frame
+
+
+def sets_transparency(extension: bytes) -> bool:
+    """Whether an extension that begins so is a graphic control that names a transparent colour."""
+    return extension[:2] == GRAPHIC_CONTROL and extension[2:] != b"" and extension[2] & TRANSPARENT > 0
 
 
 def color_table_bytes(flags: int) -> int:
@@ -79,6 +84,6 @@ def skip_sub_blocks(data: memoryview, at: int, most: int) -> tuple[int, int]:
         if at >= end:
             return end + 1, left
         if data[at] == 0:
-            return at + 1, left
+            return at + 1, left - 1
         at += data[at] + 1
     raise corrupt(f"A GIF of more than {MOST_SUB_BLOCKS} data blocks.")

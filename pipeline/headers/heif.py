@@ -18,7 +18,7 @@ from pipeline.headers.tracks import Track, read_track
 CODECS = {b"hvc1": Format.HEIC, b"hev1": Format.HEIC, b"av01": Format.AVIF}
 DERIVED = (b"grid", b"iden", b"iovl")  # pictures made of others
 DEEPEST = 4  # derived pictures of derived pictures
-SEQUENCES = (b"avis", b"msf1", b"hevc", b"hevx", b"hevm", b"hevs")  # major brands of files meant to be played
+PLAYED = b"avis"  # the major brand with which libavif shows the track, and not the still beside it
 SIZE = Struct(">4xII")  # ispe: width and height
 CROP = Struct(">4I")  # clap: width and height as fractions
 GRID = Struct(">4B")  # version, flags, rows - 1, columns - 1
@@ -34,7 +34,7 @@ def parse(data: memoryview, limits: Limits) -> Header:
     items = read_items(data, meta) if meta else None
     track = read_track(moov) if moov else None
     exif = find_exif(items, limits) if items else Exif()
-    if track and (items is None or data[8:12] in SEQUENCES):
+    if track and (items is None or bytes(data[8:12]) == PLAYED):
         return describe_track(track, exif, limits)
     if items is None:
         raise corrupt("The file names no picture to show.")
@@ -61,7 +61,7 @@ def describe_track(track: Track, exif: Exif, limits: Limits) -> Header:
 def describe_item(items: Items, exif: Exif, limits: Limits) -> Header:
     """The header of the primary picture."""
     coded = check_pictures(items, limits)
-    kind = format_of(items.kinds[coded[-1]])
+    kind = format_of(items.kinds.get(coded[-1], b""))
     properties = items.properties.get(items.primary, ())
     stored = size_of(items, items.primary)
     # libheif turns, mirrors and crops by itself; Pillow's libavif leaves all of it to the caller.
@@ -93,7 +93,7 @@ def check_pictures(items: Items, limits: Limits) -> tuple[int, ...]:
     for _ in range(DEEPEST):
         for item in level:
             check_item(items, item, limits)
-        level = tuple({part: None for item in level for part in items.targets(b"dimg", item)})
+        level = tuple({part: None for item in level for part in items.references.get((b"dimg", item), ())})
         if not level:
             return parts
         parts += level
@@ -106,7 +106,7 @@ def check_item(items: Items, item: int, limits: Limits) -> None:
     kind = items.kinds.get(item)
     if not content and kind != b"iden":
         raise corrupt(f"The picture's part {item} is missing.")
-    tiles = items.targets(b"dimg", item)
+    tiles = items.references.get((b"dimg", item), ())
     if kind in DERIVED and not tiles:
         raise corrupt(f"The picture's part {item} is made of nothing.")
     if kind == b"grid":
@@ -140,7 +140,9 @@ def transformed(size: tuple[int, int], properties: Sequence[Box]) -> tuple[int, 
             size = size[1], size[0]
         if box.kind == b"clap":
             wide, wide_parts, high, high_parts = unpack(CROP, box.body, 0)
-            if not (wide_parts and high_parts and 0 < wide // wide_parts <= size[0]):
+            if not (
+                wide_parts and high_parts and 0 < wide // wide_parts <= size[0] and 0 < high // high_parts <= size[1]
+            ):
                 raise corrupt("The picture is to be cropped to more than there is.")
             size = wide // wide_parts, high // high_parts
     return size
@@ -177,7 +179,9 @@ def find_profile(properties: Sequence[Box], limits: Limits) -> bytes | None:
 
 def has_alpha(items: Items) -> bool:
     """Whether another item is the primary picture's transparency."""
-    auxiliaries = [r.source for r in items.references if r.kind == b"auxl" and items.primary in r.targets]
+    auxiliaries = [
+        source for (kind, source), targets in items.references.items() if kind == b"auxl" and items.primary in targets
+    ]
     types = (items.property(item, b"auxC") for item in auxiliaries)
     return any(kind is not None and bytes(kind[4:]).startswith(ALPHA_TYPES) for kind in types)
 

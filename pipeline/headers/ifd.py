@@ -11,6 +11,7 @@ from pipeline.headers.reader import number
 
 TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 6: 1, 7: 1, 8: 2, 9: 4, 13: 4, 16: 8, 17: 8, 18: 8}  # bytes by type, no fractions
 INTEGER_CODES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
+MOST_NUMBERS = 1 << 19  # of one value; a hundred megapixels in tiles of 16 x 16 are 390,625
 MOST_ENTRIES = 4_096  # of one directory; cameras write fewer than 100
 
 
@@ -71,9 +72,9 @@ class Directory:
 
     def integers(self, tag: int) -> tuple[int, ...]:
         """The whole numbers of a tag's value; empty if there are none."""
-        value = self.value(tag)
-        code = INTEGER_CODES.get(self.entries[tag][0]) if value else None
-        return unpack_from(f"{self.dialect.order}{self.entries[tag][1]}{code}", value) if code else ()
+        kind, count, _ = self.entries.get(tag, (0, 0, b""))
+        value = self.value(tag) if kind in INTEGER_CODES and count <= MOST_NUMBERS else b""
+        return unpack_from(f"{self.dialect.order}{count}{INTEGER_CODES[kind]}", value) if value else ()
 
     def integer(self, tag: int) -> int | None:
         """The first whole number of a tag's value."""

@@ -12,15 +12,6 @@ IN_FILE, IN_META = 0, 1  # construction methods of iloc
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
-    """Item `source` points to the `targets`, e.g. a grid (`dimg`) to its tiles."""
-
-    kind: bytes
-    source: int
-    targets: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Place:
     """Where an item's bytes lie: offset and length of each extent, in the file or in the `idat` box."""
 
@@ -36,14 +27,10 @@ class Items:
     idat: memoryview
     primary: int
     kinds: Mapping[int, bytes]
-    references: Sequence[Reference]
+    references: Mapping[tuple[bytes, int], Sequence[int]]  # e.g. (`dimg`, a grid) to its tiles
     places: Mapping[int, Place]
     properties: Mapping[int, Sequence[Box]]
     every_property: Sequence[Box]
-
-    def targets(self, kind: bytes, source: int) -> tuple[int, ...]:
-        """The items to which `source` points in this way."""
-        return next((r.targets for r in self.references if r.kind == kind and r.source == source), ())
 
     def property(self, item: int, kind: bytes) -> memoryview | None:
         """The first property of this kind of an item."""
@@ -104,16 +91,16 @@ def _read_kinds(iinf: memoryview | None) -> dict[int, bytes]:
     return kinds
 
 
-def _read_references(iref: memoryview | None) -> list[Reference]:
-    if iref is None:
-        return []
-    version, _, entries = version_of(iref)
-    size, links, references = 2 if version == 0 else 4, 0, []
+def _read_references(iref: memoryview | None) -> dict[tuple[bytes, int], list[int]]:
+    """The items to which each item points, by the kind of reference and the item."""
+    references: dict[tuple[bytes, int], list[int]] = {}
+    version, _, entries = version_of(iref) if iref is not None else (0, 0, memoryview(b""))
+    size, links = 2 if version == 0 else 4, 0
     for box in read_boxes(entries):
         fields = Fields(box.body)
         source, count = fields.take(size), fields.take(2)
         links = _add(links, count)
-        references.append(Reference(box.kind, source, tuple(fields.take(size) for _ in range(count))))
+        references.setdefault((box.kind, source), [fields.take(size) for _ in range(count)])
     return references
 
 

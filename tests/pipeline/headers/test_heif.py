@@ -1,0 +1,227 @@
+import io
+import struct
+
+import numpy as np
+import pillow_heif
+import pytest
+from PIL import Image, ImageOps
+
+from config.limits import Limits
+from jobs.errors import Rejected
+from pipeline.headers import Format, read_header
+from tests.pipeline.headers import making
+
+
+def read(data: bytes):
+    return read_header(data, Limits())
+
+
+def refusal_of(data: bytes) -> str:
+    with pytest.raises(Rejected) as refusal:
+        read(data)
+    return refusal.value.code
+
+
+def irot(turns: int) -> bytes:
+    return making.box(b"irot", bytes((turns,)))
+
+
+def imir(axis: int) -> bytes:
+    return making.box(b"imir", bytes((axis,)))
+
+
+def clap(width: int, height: int) -> bytes:
+    return making.box(b"clap", struct.pack(">8I", width, 1, height, 1, 0, 1, 0, 1))
+
+
+def corners() -> Image.Image:
+    """37 x 23 pixels with four corners that differ, so that every turn and mirroring shows."""
+    picture = np.zeros((23, 37), np.uint8)
+    picture[:11, :18], picture[:11, 18:], picture[11:, :18] = 250, 160, 80
+    return Image.fromarray(picture).convert("RGB")
+
+
+def encode(kind: str, picture: Image.Image, orientation: int = 1, **options: object) -> bytes:
+    """The picture and an orientation, which both encoders write as irot and imir."""
+    pillow_heif.register_heif_opener()
+    exif, file = picture.getexif(), io.BytesIO()
+    exif[making.ORIENTATION] = orientation
+    exif[making.MAKE] = "Darkroom"
+    picture.save(file, kind, exif=exif.tobytes(), quality=90, **options)
+    return file.getvalue()
+
+
+def turned(picture: Image.Image, orientation: int) -> Image.Image:
+    picture = picture.copy()
+    picture.getexif()[making.ORIENTATION] = orientation
+    return ImageOps.exif_transpose(picture)
+
+
+def assert_alike(one: Image.Image, other: Image.Image) -> None:
+    assert one.size == other.size
+    assert np.abs(np.asarray(one, int) - np.asarray(other, int)).mean() < 12
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_heic_comes_upright_from_its_decoder(orientation):
+    photo = encode("HEIF", corners(), orientation)
+    decoded = pillow_heif.open_heif(photo, convert_hdr_to_8bit=True).to_pillow()
+
+    header = read(photo)
+
+    assert_alike(decoded.convert("RGB"), turned(corners(), orientation))
+    assert (header.width, header.height, header.orientation) == (*decoded.size, 1)
+    assert (header.format, header.capture.make) == (Format.HEIC, "Darkroom")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_avif_comes_from_its_decoder_as_stored(orientation):
+    photo = encode("AVIF", corners(), orientation)
+    decoded = Image.open(io.BytesIO(photo))
+    decoded.load()
+
+    header = read(photo)
+
+    assert_alike(turned(Image.fromarray(np.asarray(decoded)), header.orientation), turned(corners(), orientation))
+    assert (header.width, header.height, header.orientation) == (*decoded.size, orientation)
+    assert (header.format, header.capture.make) == (Format.AVIF, "Darkroom")
+
+
+@pytest.mark.parametrize("kind", ["HEIF", "AVIF"])
+@pytest.mark.parametrize(("mode", "components", "alpha"), [("L", 1, False), ("RGB", 3, False), ("RGBA", 3, True)])
+def test_the_channels_and_the_profile_are_read(kind, mode, components, alpha):
+    picture = corners().convert(mode)
+    if alpha:
+        picture.putalpha(100)
+
+    header = read(encode(kind, picture, icc_profile=b"a profile"))
+
+    assert (header.components, header.bits, header.alpha, header.profile) == (components, 8, alpha, b"a profile")
+
+
+def test_exifs_orientation_is_not_asked():
+    exif = bytes(4) + making.exif(making.short(making.ORIENTATION, 6), making.text(making.MAKE, "Darkroom"))
+    photo = making.heif([(b"av01", b"coded", [making.ispe(7, 5)]), (b"Exif", exif, [])], brand=b"avif")
+
+    assert (read(photo).orientation, read(photo).capture.make) == (1, "Darkroom")
+
+
+def test_turns_and_crops_change_the_size_of_a_heic_in_their_order():
+    assert read(making.heic(8, 6, clap(5, 3), irot(1))).upright == (5, 3)
+    assert read(making.heic(8, 6, irot(3), clap(3, 5))).upright == (5, 3)
+    assert read(making.heic(8, 6, irot(2), imir(0))).upright == (6, 8)
+
+
+def test_crops_are_left_to_nobody_in_an_avif():
+    header = read(making.avif(8, 6, clap(5, 3), irot(1)))
+
+    assert (header.width, header.height, header.orientation) == (8, 6, 8)
+
+
+@pytest.mark.parametrize("size", [(9, 6), (8, 7), (0, 6), (8, 0)])
+def test_a_crop_to_what_is_not_there_is_corrupt(size):
+    assert refusal_of(making.heic(8, 6, clap(*size))) == "corrupt_header"
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12])
+def test_the_depth_is_read_from_pixi_or_from_the_codec(bits):
+    pixi = making.full(b"pixi", 0, 0, bytes((3, bits, bits, bits)))
+    hvcc = making.box(b"hvcC", bytes(16) + bytes((1, bits - 8)) + bytes(5))
+    av1c = making.box(b"av1C", b"\x81\0" + bytes(({8: 0, 10: 0x40, 12: 0x60}[bits], 0)))
+
+    assert [read(p).bits for p in (making.heic(7, 5, pixi), making.heic(7, 5, hvcc), making.avif(7, 5, av1c))] == [
+        bits
+    ] * 3
+
+
+def tiled(rows: int, columns: int, tiles: int, width: int = 30, height: int = 20) -> bytes:
+    """A HEIC that is a grid of `tiles` tiles of 16 x 16."""
+    content = struct.pack(">BBBBHH", 0, 0, rows - 1, columns - 1, width, height)
+    parts = [(b"hvc1", b"tile", [making.ispe(16, 16)])] * tiles
+    pointers = [(b"dimg", 1, range(2, tiles + 2))]
+    return making.heif([(b"grid", content, [making.ispe(width, height)]), *parts], references=pointers)
+
+
+def test_a_grid_of_tiles_is_one_picture():
+    header = read(tiled(2, 2, 4))
+
+    assert (header.width, header.height, header.format, header.frames) == (30, 20, Format.HEIC, 1)
+
+
+@pytest.mark.parametrize("tiles", [0, 3, 5])
+def test_a_grid_with_other_tiles_than_it_says_is_corrupt(tiles):
+    assert refusal_of(tiled(2, 2, tiles)) == "corrupt_header"
+
+
+@pytest.mark.parametrize("cut", [1, 5, 6, 40])
+def test_a_picture_whose_bytes_are_not_all_there_is_corrupt(cut):
+    assert refusal_of(tiled(2, 2, 4)[:-cut]) == "corrupt_header"
+
+
+def test_a_picture_that_is_made_of_itself_is_corrupt():
+    photo = making.heif([(b"iden", b"", [making.ispe(7, 5)])], references=[(b"dimg", 1, [1])])
+
+    assert refusal_of(photo) == "corrupt_header"
+
+
+@pytest.mark.parametrize("codec", [b"vvc1", b"jpeg", b"avc1", b"unci"])
+def test_a_codec_that_no_phone_uses_is_refused_as_such(codec):
+    assert refusal_of(making.heif([(codec, b"coded", [making.ispe(7, 5)])])) == "unsupported_variant"
+
+
+@pytest.mark.parametrize("brand", [b"avis", b"avif"])
+def test_a_sequence_is_what_the_file_says_it_is(brand):
+    photo = making.heif([(b"av01", b"x", [making.ispe(8, 6)])], brand=brand, more=making.track(7, 5, frames=4))
+
+    header = read(photo)
+
+    assert (header.width, header.height, header.frames) == ((7, 5, 4) if brand == b"avis" else (8, 6, 1))
+
+
+def test_a_sequence_without_a_still_is_its_track():
+    still = making.heif([], brand=b"avis", more=making.track(7, 5, frames=4))
+
+    assert read(still.replace(b"pitm", b"free")).frames == 4
+
+
+def test_the_tiles_and_pictures_of_another_encoder_are_read():
+    pictures = pillow_heif.HeifFile()
+    for size in ((37, 23), (600, 400)):
+        pictures.add_from_pillow(Image.effect_noise(size, 50).convert("RGB"))
+    pictures.save(file := io.BytesIO(), primary_index=1)
+
+    header = read(file.getvalue())
+
+    assert (header.width, header.height, header.frames) == (600, 400, 1)
+
+
+@pytest.mark.parametrize(
+    ("sound", "broken"),
+    [
+        (b"pict", b"vide"),
+        (b"hdlr", b"free"),
+        (b"pitm", b"free"),
+        (b"iinf", b"free"),
+        (b"iloc", b"free"),
+        (b"infe", b"free"),
+        (b"ispe", b"free"),
+    ],
+)
+def test_a_file_that_lacks_what_names_its_picture_is_refused(sound, broken):
+    assert refusal_of(making.heic().replace(sound, broken)) in ("corrupt_header", "unsupported_variant")
+
+
+def test_a_property_that_does_not_exist_is_corrupt():
+    photo = making.heic(7, 5)
+    links = photo.index(b"ipma") + 4
+
+    assert refusal_of(photo[: links + 11] + b"\x7f" + photo[links + 12 :]) == "corrupt_header"
+
+
+@pytest.mark.parametrize("box", [b"iref", b"ipma", b"iloc"])
+def test_more_links_than_any_photo_has_are_corrupt(box):
+    photo = making.heic()
+    counts = {b"ipma": b"\xff" * 4, b"iloc": b"\x44\0\xff\xff", b"iref": making.box(b"dimg", b"\0\1\xff\xff")}
+    at = photo.index(box) + 8
+
+    assert refusal_of(photo[:at] + counts[box] + photo[at + len(counts[box]) :]) == "corrupt_header"
