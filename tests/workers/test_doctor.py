@@ -1,0 +1,148 @@
+import re
+import resource
+import socket
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from jobs.migrate import Step
+from workers import doctor
+from workers.doctor import Verdict
+from workers.stack import programs
+
+OK, WARN, FAIL = Verdict.OK, Verdict.WARN, Verdict.FAIL
+GIB = 1 << 30
+SETUP = Path(__file__).resolve().parents[2] / "setup.cfg"
+
+
+@pytest.fixture
+def closed_port():
+    with socket.socket() as bound:  # bound but not listening: connections are refused, and nobody else takes it
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
+
+
+def verdicts(findings) -> dict[str, Verdict]:
+    return {finding.name: finding.verdict for finding in findings}
+
+
+def test_every_dependency_of_the_application_is_checked():
+    section = re.search(r"^install_requires =\n((?:    .*\n)+)", SETUP.read_text(), re.MULTILINE)[1]
+
+    assert set(doctor.MODULES) == set(re.findall(r"^    ([\w-]+)", section, re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    ("finding", "verdict"),
+    [
+        (doctor.python((3, 10, 14)), FAIL),
+        (doctor.python((3, 11, 0)), OK),
+        (doctor.python((4, 0, 0)), OK),
+        (doctor.open_files(256), WARN),
+        (doctor.open_files(1024), OK),
+        (doctor.open_files(resource.RLIM_INFINITY), OK),
+        (doctor.disk(100 << 20), FAIL),
+        (doctor.disk(2 * GIB), WARN),
+        (doctor.disk(50 * GIB), OK),
+        (doctor.memory(300 << 20), FAIL),
+        (doctor.memory(800 << 20), WARN),
+        (doctor.memory(2 * GIB), OK),
+        (doctor.clock(0.3), OK),
+        (doctor.clock(-60), WARN),
+        (doctor.package("click", {}), OK),
+        (doctor.package("click", {"click": "0.1"}), WARN),
+        (doctor.memory_files(), OK),
+    ],
+)
+def test_each_measure_is_judged_by_its_limits(finding, verdict):
+    assert finding.verdict is verdict
+
+
+def test_a_bad_finding_always_has_a_remedy_and_a_good_one_never():
+    findings = doctor.check_all(None)
+
+    assert len(findings) > 20
+    assert all((finding.remedy is None) == (finding.verdict is OK) for finding in findings)
+
+
+def test_a_dependency_in_another_version_is_told_with_both():
+    finding = doctor.package("click", {"click": "0.1"})
+
+    assert finding.found.endswith("tested with 0.1")
+
+
+def test_a_dependency_that_cannot_be_imported_fails(monkeypatch):
+    monkeypatch.setitem(doctor.MODULES, "click", "no_such_module")
+
+    finding = doctor.package("click", {})
+
+    assert finding.verdict is FAIL
+    assert "no_such_module" in finding.found
+
+
+def test_a_missing_program_is_no_failure_but_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(programs.INSTALL, "no-such-program", "apt-get install something")
+
+    finding = doctor.program("no-such-program")
+
+    assert (finding.verdict, finding.remedy) == (WARN, "apt-get install something")
+
+
+def test_without_settings_the_machine_is_checked_and_the_missing_settings_are_told():
+    found = verdicts(doctor.check_all(None))
+
+    assert found["settings"] is FAIL
+    assert "postgresql" not in found
+
+
+@pytest.mark.server
+def test_a_whole_stack_is_found_well(stack):
+    stack.up()
+
+    assert set(verdicts(doctor.servers(stack.settings)).values()) == {OK}
+
+
+@pytest.mark.server
+def test_what_does_not_answer_fails_and_the_rest_is_still_checked(stack, closed_port):
+    stack.up()
+    nowhere = f"127.0.0.1:{closed_port}"
+    settings = replace(stack.settings, gearman_servers=(nowhere, *stack.settings.gearman_servers))
+
+    found = verdicts(doctor.servers(settings))
+
+    assert found.pop(f"gearman {nowhere}") is FAIL
+    assert set(found.values()) == {OK}
+
+
+@pytest.mark.server
+def test_an_unreachable_database_is_one_failure_that_hides_the_password(stack, closed_port):
+    url = f"postgresql://darkroom:hidden@127.0.0.1:{closed_port}/darkroom"
+
+    findings = list(doctor.servers(replace(stack.settings, database_url=url)))
+
+    bad = [finding for finding in findings if finding.verdict is not OK]
+    assert [finding.name for finding in bad] == ["postgresql"]
+    assert "hidden" not in bad[0].found
+
+
+def test_pending_migrations_are_named():
+    steps = [
+        Step(name="0001_a.sql", sha256="", applied_at=datetime.now(UTC)),
+        Step(name="0002_b.sql", sha256="", applied_at=None),
+    ]
+
+    finding = doctor.migrations(steps)
+
+    assert (finding.verdict, finding.found) == (FAIL, "pending: 0002_b.sql")
+    assert doctor.migrations(steps[:1]).verdict is OK
+
+
+@pytest.mark.server
+def test_a_bucket_that_is_not_there_fails_with_what_to_do(stack):
+    findings = doctor.servers(replace(stack.settings, s3_bucket="nobodys"))
+
+    bad = [finding for finding in findings if finding.verdict is not OK]
+    assert [finding.name for finding in bad] == ["bucket nobodys"]
+    assert "create the bucket" in bad[0].found

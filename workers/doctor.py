@@ -1,0 +1,292 @@
+"""What this machine has and lacks for Darkroom, each finding with its remedy."""
+
+import importlib
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+import psycopg2
+
+from config.settings import LOCAL_STACK, Settings
+from jobs import migrate
+from jobs.errors import DarkroomError
+from jobs.gearman import survey
+from jobs.s3 import connect_s3, store_errors
+from workers.stack import programs
+
+ROOT = Path(__file__).resolve().parent.parent
+GIB = 1 << 30
+
+OLDEST_PYTHON = (3, 11)
+MODULES = {  # what each distribution of setup.cfg's install_requires is imported as
+    "gearman3": "gearman",
+    "pillow": "PIL",
+    "numpy": "numpy",
+    "opencv-python-headless": "cv2",
+    "boto3": "boto3",
+    "psycopg2-binary": "psycopg2",
+    "click": "click",
+    "numba": "numba",
+    "simplejpeg": "simplejpeg",
+    "pillow-heif": "pillow_heif",
+    "rich": "rich",
+    "psutil": "psutil",
+}
+VERSION_OPTIONS = {"ffmpeg": "-version", "weed": "version"}  # the others: --version
+RENDERER_BYTES = GIB  # of memory for one; each worker has one
+OPEN_FILES = 1024
+SKEW_SECONDS = 2.0  # S3 refuses requests from 15 minutes on; timings in logs mislead much earlier
+PROBE_KEY = "doctor/probe"
+
+
+class Verdict(StrEnum):
+    """`warn`: it works, but less well or not everywhere."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that was checked: what was found, and what to do about it unless it is well."""
+
+    name: str
+    verdict: Verdict
+    found: str
+    remedy: str | None = None
+
+
+def check_all(settings: Settings | None) -> list[Finding]:
+    """Check this machine, and the servers if it is known where they are. Takes a few seconds."""
+    machine = [
+        python(sys.version_info[:3]),
+        *(package(name, pinned_versions()) for name in MODULES),
+        *(program(name) for name in programs.INSTALL),
+        network_isolation(),
+        memory_files(),
+        open_files(resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
+        disk(shutil.disk_usage(existing(LOCAL_STACK.parent)).free),
+        memory(psutil.virtual_memory().available),
+    ]
+    return [*machine, *(servers(settings) if settings else [NOT_CONFIGURED])]
+
+
+NOT_CONFIGURED = Finding(
+    name="settings",
+    verdict=Verdict.FAIL,
+    found="it is not known where the servers are",
+    remedy="Start the local stack with `darkroom up`, or set DARKROOM_DATABASE_URL and its like.",
+)
+
+
+def python(version: Sequence[int]) -> Finding:
+    """Whether the interpreter is new enough."""
+    return judge(
+        "python",
+        ".".join(map(str, version)),
+        fail=tuple(version[:2]) < OLDEST_PYTHON,
+        remedy="Install Python 3.11 or newer and run scripts/setup.",
+    )
+
+
+def package(name: str, pins: dict[str, str]) -> Finding:
+    """Whether a dependency can be imported, in the version that was tested."""
+    remedy = "Run scripts/setup."
+    try:
+        importlib.import_module(MODULES[name])
+        version = metadata.version(name)
+    except ImportError as error:  # PackageNotFoundError is one
+        return Finding(name=name, verdict=Verdict.FAIL, found=f"cannot be imported: {error}", remedy=remedy)
+    pin = pins.get(name, version)
+    found = version if version == pin else f"{version}, tested with {pin}"
+    return judge(name, found, warn=version != pin, remedy=remedy)
+
+
+def pinned_versions() -> dict[str, str]:
+    """The versions of the lock file; none where the application is installed without its checkout."""
+    lock = ROOT / "requirements.lock"
+    return dict(re.findall(r"^([\w.-]+)==(\S+)", lock.read_text(), re.MULTILINE)) if lock.exists() else {}
+
+
+def program(name: str) -> Finding:
+    """Whether a program is installed. Only the local stack needs the servers' own."""
+    try:
+        path = programs.find_postgres(name) if name in ("postgres", "initdb") else programs.find(name)
+    except DarkroomError as missing:
+        return Finding(
+            name=name, verdict=Verdict.WARN, found=str(missing).partition(":")[0], remedy=programs.INSTALL[name]
+        )
+    said = subprocess.run([path, VERSION_OPTIONS.get(name, "--version")], capture_output=True, text=True, check=False)
+    version = re.search(r"\d+\.[\w.+-]+", said.stdout)
+    return judge(
+        name,
+        f"{version[0]} at {path}" if version else f"{path} does not tell its version: {said.stderr.strip()[-200:]}",
+        fail=version is None,
+        remedy=f"Install it again: {programs.INSTALL[name]}",
+    )
+
+
+def network_isolation() -> Finding:
+    """Whether a renderer can leave the network; tried in a process of its own, which cannot come back."""
+    attempt = "import sys; from workers.sandbox import leave_network; sys.exit(not leave_network())"
+    tried = subprocess.run([sys.executable, "-c", attempt], cwd=ROOT, capture_output=True, check=False)
+    return judge(
+        "network isolation",
+        "renderers run without a network" if tried.returncode == 0 else "the kernel allows no network namespace",
+        warn=tried.returncode != 0,
+        remedy="Allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1, and on Ubuntu "
+        "kernel.apparmor_restrict_unprivileged_userns=0), or the container its seccomp profile for unshare. "
+        "Renderers work without it, less well fenced in.",
+    )
+
+
+def memory_files() -> Finding:
+    """Whether photos can pass between processes in anonymous memory files."""
+    try:
+        os.close(os.memfd_create("doctor"))
+    except OSError as error:
+        return judge("memory files", f"memfd_create: {error}", fail=True, remedy="Run on Linux 3.17 or newer.")
+    return judge("memory files", "memfd_create works")
+
+
+def open_files(limit: int) -> Finding:
+    """Whether a worker may hold enough files and connections."""
+    return judge(
+        "open files",
+        "no limit" if limit == resource.RLIM_INFINITY else f"at most {limit}",
+        warn=limit != resource.RLIM_INFINITY and limit < OPEN_FILES,
+        remedy=f"Raise it to {OPEN_FILES}: ulimit -n {OPEN_FILES}, or LimitNOFILE= in the service's unit.",
+    )
+
+
+def disk(free_bytes: int) -> Finding:
+    """Whether the local stack has room."""
+    return judge(
+        "free disk space",
+        f"{free_bytes / GIB:.1f} GiB for {LOCAL_STACK.parent}",
+        fail=free_bytes < GIB // 2,
+        warn=free_bytes < 4 * GIB,
+        remedy="Make room: the local stack keeps every original and rendition there.",
+    )
+
+
+def memory(available_bytes: int) -> Finding:
+    """Whether there is memory for a worker with its renderer."""
+    return judge(
+        "available memory",
+        f"{available_bytes / GIB:.1f} GiB, enough for {available_bytes // RENDERER_BYTES} workers",
+        fail=available_bytes < RENDERER_BYTES // 2,
+        warn=available_bytes < RENDERER_BYTES,
+        remedy="Run fewer workers, or end something else.",
+    )
+
+
+def servers(settings: Settings) -> Iterator[Finding]:
+    """Whether each server of the settings does what a worker asks of it."""
+    for address in settings.gearman_servers:
+        yield attempt(f"gearman {address}", partial(job_server, address, settings))
+    reached = attempt("postgresql", partial(database, settings))
+    yield reached
+    if reached.verdict is Verdict.OK:
+        yield attempt("clock", lambda: clock(clock_skew_seconds(settings)))
+        yield attempt("migrations", lambda: migrations(migrate.status(settings.database_url)))
+    yield attempt(f"bucket {settings.s3_bucket}", partial(bucket, settings))
+
+
+def job_server(address: str, settings: Settings) -> Finding:
+    """Whether a job server answers."""
+    answer = survey(address, settings.connect_timeout_seconds)
+    workers = f"{len(answer.workers)} workers connected"
+    return judge(f"gearman {address}", f"{answer.version}, {workers}")
+
+
+def database(settings: Settings) -> Finding:
+    """Whether the application's role gets through to PostgreSQL."""
+    return judge("postgresql", f"{ask(settings, 'SHOW server_version')} through {host(settings)}")
+
+
+def clock_skew_seconds(settings: Settings) -> float:
+    """How far this machine's clock is ahead of the database's, to within the time of a query."""
+    before = time.time()
+    theirs = float(str(ask(settings, "SELECT extract(epoch FROM clock_timestamp())")))
+    return (before + time.time()) / 2 - theirs
+
+
+def clock(skew_seconds: float) -> Finding:
+    """Whether the two clocks agree. Leases do not mind: they live by the database's alone."""
+    return judge(
+        "clock",
+        f"{abs(skew_seconds):.2f} s {'ahead of' if skew_seconds > 0 else 'behind'} the database's",
+        warn=abs(skew_seconds) > SKEW_SECONDS,
+        remedy="Set both machines' clocks by NTP.",
+    )
+
+
+def migrations(steps: Sequence[migrate.Step]) -> Finding:
+    """Whether the database has every migration of this version."""
+    pending = [step.name for step in steps if step.applied_at is None]
+    return judge(
+        "migrations",
+        f"pending: {', '.join(pending)}" if pending else f"all {len(steps)} applied",
+        fail=bool(pending),
+        remedy="Run `darkroom db migrate`.",
+    )
+
+
+def bucket(settings: Settings) -> Finding:
+    """Whether objects can be written and deleted."""
+    s3 = connect_s3(settings)
+    with store_errors(f"writing {PROBE_KEY}"):
+        s3.put_object(Bucket=settings.s3_bucket, Key=PROBE_KEY, Body=b"", ContentType="text/plain")
+        s3.delete_object(Bucket=settings.s3_bucket, Key=PROBE_KEY)
+    return judge(f"bucket {settings.s3_bucket}", f"writable at {settings.s3_endpoint or 'AWS'}")
+
+
+def attempt(name: str, check: Callable[[], Finding]) -> Finding:
+    """A check's finding, or that the server failed it; our errors' messages say what to do."""
+    try:
+        return check()
+    except (DarkroomError, psycopg2.Error, OSError) as error:
+        remedy = "Start it (`darkroom up` for the local stack), or correct its address in the settings."
+        return Finding(name=name, verdict=Verdict.FAIL, found=" ".join(str(error).split()), remedy=remedy)
+
+
+def judge(name: str, found: str, *, fail: bool = False, warn: bool = False, remedy: str | None = None) -> Finding:
+    """A finding with the worst verdict that holds; the remedy goes with a bad one only."""
+    verdict = Verdict.FAIL if fail else Verdict.WARN if warn else Verdict.OK
+    return Finding(name=name, verdict=verdict, found=found, remedy=None if verdict is Verdict.OK else remedy)
+
+
+def ask(settings: Settings, query: str) -> object:
+    """One value from the database, as the application reaches it."""
+    patience = max(2, round(settings.connect_timeout_seconds))
+    with (
+        closing(psycopg2.connect(settings.database_url, connect_timeout=patience)) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(query)
+        row = cursor.fetchone()
+        return row[0] if row else None
+
+
+def host(settings: Settings) -> str:
+    """Host and port of the database's address, without its password."""
+    return settings.database_url.rpartition("@")[2].partition("/")[0]
+
+
+def existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that exists."""
+    return folder if folder.exists() else existing(folder.parent)
