@@ -1,0 +1,28 @@
+"""How long each stage of a flow took, on the processor and on the wall."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+
+class Stopwatch:
+    """Adds up the stages of one run. `timings` has `<stage>_cpu_ms` and `<stage>_wall_ms` for each."""
+
+    def __init__(self) -> None:
+        self._timings: dict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Count what happens inside towards the stage `name`; CPU is the whole process's."""
+        cpu, wall = time.process_time(), time.perf_counter()
+        try:
+            yield
+        finally:
+            self._timings[f"{name}_cpu_ms"] += 1000 * (time.process_time() - cpu)
+            self._timings[f"{name}_wall_ms"] += 1000 * (time.perf_counter() - wall)
+
+    @property
+    def timings(self) -> Mapping[str, float]:
+        """Milliseconds so far, to a microsecond."""
+        return {name: round(milliseconds, 3) for name, milliseconds in self._timings.items()}
