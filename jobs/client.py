@@ -59,6 +59,14 @@ class Client:
         """
         return self._originals.get().put(checked_owner(owner_id), checked_key(key), file)
 
+    def adopt(self, owner_id: int, address: str, key: str) -> str:
+        """Store a copy of s3://bucket/key, which this client's own credentials can read, as `upload` does.
+
+        Raises:
+            Rejected: as `upload` does, `bad_address`, or `missing_original` if nothing lies there.
+        """
+        return self._originals.get().adopt(checked_owner(owner_id), address, checked_key(key))
+
     def submit(
         self,
         owner_id: int,

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
+from io import SEEK_END, BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -65,15 +65,37 @@ class Originals:
                 raise Rejected("key_reused", f"owner {owner_id} has stored other bytes by the key {key!r}")
         return source_key
 
+    def adopt(self, owner_id: int, address: str, key: str) -> str:
+        """Store a copy of what lies at `address`, s3://bucket/key in the same store, as `put` does.
+
+        Raises:
+            Rejected: as `put` does, `bad_address`, or `missing_original` if nothing lies there.
+            StoreUnavailable: it could not be read, or may not be stored; adopting it again is safe.
+        """
+        bucket, name = parse_address(address)
+        with store_errors(f"to read {address}"):
+            found = self._read(bucket, name)
+        return self.put(owner_id, key, found)
+
+    def _read(self, bucket: str, name: str) -> bytes:
+        try:
+            found = self._s3.get_object(Bucket=bucket, Key=name)
+        except (self._s3.exceptions.NoSuchKey, self._s3.exceptions.NoSuchBucket) as error:
+            raise Rejected("missing_original", f"there is nothing at s3://{bucket}/{name}") from error
+        self._check_size(found["ContentLength"])
+        return bytes(found["Body"].read())
+
     def _measure(self, body: BinaryIO) -> str:
         """The body's checksum as S3 writes it, if its size is within bounds."""
-        size = body.seek(0, 2)
+        self._check_size(body.seek(0, SEEK_END))
+        body.seek(0)
+        return checksum(body)
+
+    def _check_size(self, size: int) -> None:
         if size == 0:
             raise Rejected("empty_file", "the file is empty")
         if size > self._limit:
             raise Rejected("too_many_bytes", f"{size:,} bytes are more than the {self._limit:,} that are taken")
-        body.seek(0)
-        return checksum(body)
 
     def _create(self, source_key: str, body: BinaryIO, crc32: str) -> bool:
         """Store a body that is not there yet. False: something is."""
@@ -103,6 +125,14 @@ class Originals:
 def original_key(owner_id: int, name: uuid.UUID) -> str:
     """Where an original lies: private, and the same again for the same name."""
     return f"o/{owner_id}/{name.hex}"
+
+
+def parse_address(address: str) -> tuple[str, str]:
+    """Bucket and key of s3://bucket/key. Raises Rejected `bad_address` for anything else."""
+    bucket, _, key = address.removeprefix("s3://").partition("/")
+    if not address.startswith("s3://") or not bucket or not key:
+        raise Rejected("bad_address", f"{address!r} is not an address such as s3://bucket/key")
+    return bucket, key
 
 
 def opened(file: Path | bytes) -> BinaryIO:

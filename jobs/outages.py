@@ -7,7 +7,7 @@ import time
 log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 0.8  # after a refusal, which costs nothing to ask for again
-PAUSE_PER_WAITED = 3.0  # so that waiting for a silent server takes at most a quarter of the time
+PAUSE_PER_WAITED = 5.0  # so that waiting for a silent server takes about a fifth of the time
 
 
 class Outages:

@@ -94,6 +94,36 @@ def test_a_file_is_stored_as_its_bytes_are(originals, s3, settings, tmp_path, ke
     assert stored(s3, settings, originals.put(OWNER, key, tmp_path / "photo")) == b"x" * LIMIT
 
 
+def test_an_object_that_lies_elsewhere_is_copied_to_the_owner(originals, s3, settings, key):
+    s3.put_object(Bucket=settings.s3_bucket, Key="import/photo.jpg", Body=b"bytes", ContentType="image/jpeg")
+
+    source_key = originals.adopt(OWNER, f"s3://{settings.s3_bucket}/import/photo.jpg", key)
+
+    assert source_key == originals.put(OWNER, key, b"bytes")
+    assert stored(s3, settings, source_key) == b"bytes"
+
+
+@pytest.mark.parametrize(
+    ("address", "code"),
+    [
+        ("s3://{bucket}/import/large", "too_many_bytes"),
+        ("s3://{bucket}/import/none", "missing_original"),
+        ("s3://no-such-bucket/photo.jpg", "missing_original"),
+        ("s3://{bucket}/", "bad_address"),
+        ("s3://{bucket}", "bad_address"),
+        ("s3:///photo.jpg", "bad_address"),
+        ("https://{bucket}/photo.jpg", "bad_address"),
+    ],
+)
+def test_what_is_no_original_elsewhere_is_not_copied(originals, s3, settings, key, address, code):
+    s3.put_object(Bucket=settings.s3_bucket, Key="import/large", Body=b"x" * (LIMIT + 1), ContentType="image/jpeg")
+
+    with pytest.raises(Rejected) as caught:
+        originals.adopt(OWNER, address.format(bucket=settings.s3_bucket), key)
+
+    assert caught.value.code == code
+
+
 @pytest.mark.parametrize(("size", "code"), [(0, "empty_file"), (LIMIT + 1, "too_many_bytes")])
 def test_a_size_out_of_bounds_is_rejected_before_the_store_is_asked(settings, size, code, closed_address):
     away = Originals(dataclasses.replace(settings, s3_endpoint=f"http://{closed_address}"))
