@@ -1,7 +1,6 @@
 """The ledger's twin in memory, for tests: the same behaviour, one process, a clock that a test can turn."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -53,7 +52,7 @@ class _Job:
         return Ticket(job_id=self.job_id, attempt=self.fence, function=self.order.function, lane=self.order.lane)
 
     def as_record(self, record: type, **more: Any) -> Any:
-        """A JobStatus or a Job: each field from here or from the order."""
+        """A Job, JobStatus or Attempt: each field from here, from the order, or given."""
         known = {**vars(self.order), **vars(self), "attempts": self.fence, **more}
         return record(**{field.name: known[field.name] for field in fields(record)})
 
@@ -131,7 +130,7 @@ class MemoryLedger:
             if held is None:
                 return self._was_noted(job, outcome)
             self._settle(held, then, code, reason)
-            self._note(held, outcome, code, reason)
+            self._note(held, outcome, code=code, reason=reason)
             held.waits = then == JobState.QUEUED
             held.due_at = self._clock() + timedelta(seconds=delay_seconds)
             if then.final:
@@ -181,7 +180,7 @@ class MemoryLedger:
         with self._lock:
             job = self._known(job_id)
             if job.state not in (JobState.REJECTED, JobState.DEAD, JobState.CANCELLED):
-                raise Rejected("not_final", f"job {job_id} is {job.state}: only a rejected, dead or cancelled job …")
+                raise Rejected("not_final", f"job {job_id} is {job.state}: only one that ended badly can be retried")
             self._open(self._media[job.media_id])
             job.state, job.waits, job.fence_floor, job.lost_leases = JobState.QUEUED, False, job.fence, 0
             job.finished_at, job.due_at = None, self._clock() + timedelta(seconds=TICKET_LOST_SECONDS)
@@ -235,22 +234,17 @@ class MemoryLedger:
 
     def relay(self, publish: Callable[[Sequence[Event]], None], limit: int) -> int:
         """Publish and forget the oldest events."""
-        with self._only_relay() as alone:
-            events = self._outbox[:limit] if alone else []
+        if not self._relay_lock.acquire(blocking=False):
+            return 0
+        try:
+            events = self._outbox[:limit]
             if events:
                 publish(events)
-                with self._lock:
-                    del self._outbox[: len(events)]
+            with self._lock:
+                del self._outbox[: len(events)]
             return len(events)
-
-    @contextmanager
-    def _only_relay(self) -> Iterator[bool]:
-        alone = self._relay_lock.acquire(blocking=False)
-        try:
-            yield alone
         finally:
-            if alone:
-                self._relay_lock.release()
+            self._relay_lock.release()
 
     def _find(self, order: Order) -> _Job | None:
         for job in self._jobs.values():
@@ -319,21 +313,9 @@ class MemoryLedger:
         job.state, job.code, job.reason = state, code, reason
         job.finished_at = self._clock() if state.final else None
 
-    def _note(
-        self, job: _Job, outcome: str, code: str | None = None, reason: str | None = None, **timings: Any
-    ) -> None:
-        assert job.started_at is not None
-        attempt = Attempt(
-            fence=job.fence,
-            worker=job.worker,
-            started_at=job.started_at,
-            ended_at=self._clock(),
-            outcome=outcome,
-            code=code,
-            reason=reason,
-            timings=timings.get("timings", {}),
-        )
-        job.attempts.append(attempt)
+    def _note(self, job: _Job, outcome: str, **more: Any) -> None:
+        nothing: dict[str, Any] = {"code": None, "reason": None, "timings": {}}
+        job.attempts.append(job.as_record(Attempt, outcome=outcome, ended_at=self._clock(), **nothing | more))
 
     def _was_noted(self, job: Job, outcome: str) -> bool:
         known = self._jobs.get(job.job_id)

@@ -29,9 +29,11 @@ SELECT job_id, media_id, owner_id, function, lane, ladder, state, fence AS attem
     started_at, finished_at, due_at
 FROM darkroom.jobs
 """
-# The values are put in before the statement is planned: a null condition folds away, and the partial indexes serve.
+# The values are put in before the statement is planned, so conditions on nothing fold away and the indexes serve. Ids
+# begin with their time, and that bound ends the walk down the primary key.
 NEWEST_FIRST = """
-WHERE (%(state)s IS NULL OR state = %(state)s) AND (%(since)s IS NULL OR submitted_at >= %(since)s)
+WHERE (%(state)s IS NULL OR state = %(state)s)
+    AND (%(since)s IS NULL OR (submitted_at >= %(since)s AND job_id >= darkroom.first_id(%(since)s)))
 ORDER BY job_id DESC LIMIT %(limit)s
 """
 ATTEMPTS = """

@@ -14,14 +14,17 @@ $$;
 
 CREATE SEQUENCE darkroom.ids;
 
--- 64 bits: 41 of milliseconds since 2024, 13 of shard, 10 of sequence. The shard is owner_id % 64, so that the tables can
--- be split by owner some day without touching a row. Two ids can meet: a primary key decides, and the caller asks again.
--- Source: "Sharding & IDs at Instagram", 2012.
+-- Ids have 64 bits: 41 of milliseconds since 2024, 13 of shard, 10 of sequence. The shard is owner_id % 64, so that the
+-- tables can be split by owner some day without touching a row. Two ids can meet: a primary key decides, and the caller
+-- asks again. Source: "Sharding & IDs at Instagram", 2012.
+CREATE FUNCTION darkroom.first_id(p_time timestamptz) RETURNS bigint
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT (floor(extract(epoch FROM p_time) * 1000)::bigint - 1704067200000) << 23
+$$;
+
 CREATE FUNCTION darkroom.next_id(p_owner_id bigint) RETURNS bigint
 LANGUAGE sql VOLATILE AS $$
-    SELECT ((floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint - 1704067200000) << 23)
-         | ((p_owner_id & 63) << 10)
-         | (nextval('darkroom.ids') & 1023)
+    SELECT darkroom.first_id(clock_timestamp()) | ((p_owner_id & 63) << 10) | (nextval('darkroom.ids') & 1023)
 $$;
 
 -- One upload and its record: what the social layer reads.
@@ -109,7 +112,7 @@ CREATE TABLE darkroom.jobs (
 CREATE INDEX jobs_due ON darkroom.jobs (due_at) WHERE state IN ('queued', 'running');
 
 -- Dead letters and the like are few, and a finished job costs nothing here.
-CREATE INDEX jobs_unhappy ON darkroom.jobs (state, job_id) WHERE state IN ('rejected', 'dead', 'cancelled');
+CREATE INDEX jobs_ended_badly ON darkroom.jobs (state, job_id) WHERE state IN ('rejected', 'dead', 'cancelled');
 
 -- Finished attempts only: the running one is in the job's row. Appended, never updated.
 CREATE TABLE darkroom.attempts (
