@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import NamedTuple
 
-from pipeline.headers.reader import U64, corrupt, number, take
+from pipeline.headers.reader import U32, U64, corrupt, number, take
 
 BOX = Struct(">I4s")
 MOST_BOXES = 20_000  # beside each other; a 200-megapixel HEIC has 800 items
@@ -51,7 +51,7 @@ def find(data: memoryview, *path: bytes) -> memoryview | None:
 
 def version_of(full: memoryview) -> tuple[int, int, memoryview]:
     """Version, flags and the rest of a full box."""
-    head = number(Struct(">I"), full, 0)
+    head = number(U32, full, 0)
     return head >> 24, head & 0xFFFFFF, full[4:]
 
 
@@ -67,3 +67,7 @@ class Fields:
         value = int.from_bytes(take(self.data, self.at, size), "big")
         self.at += size
         return value
+
+    def take_all(self, *sizes: int) -> tuple[int, ...]:
+        """The next numbers, of so many bytes each."""
+        return tuple(self.take(size) for size in sizes)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from struct import Struct
 
 from config.limits import Limits
+from jobs.errors import Rejected
 from pipeline.headers.bounds import check_animation, check_profile, check_size
 from pipeline.headers.boxes import Box, find
 from pipeline.headers.exif import Exif, read_exif
@@ -61,18 +62,19 @@ def describe_track(track: Track, exif: Exif, limits: Limits) -> Header:
 def describe_item(items: Items, exif: Exif, limits: Limits) -> Header:
     """The header of the primary picture."""
     coded = check_pictures(items, limits)
-    kind = format_of(items.kinds.get(coded[-1], b""))
+    kind = format_of(items.kinds.get(coded, b""))
     properties = items.properties.get(items.primary, ())
+    described = [*properties, *items.properties.get(coded, ())]  # a grid may leave the rest to its tiles
+    components, bits = depth_of(described)
     stored = size_of(items, items.primary)
     # libheif turns, mirrors and crops by itself; Pillow's libavif leaves all of it to the caller.
     width, height = transformed(stored, properties) if kind is Format.HEIC else stored
-    components, bits = depth_of([*properties, *items.properties.get(coded[-1], ())])
     return Header(
         format=kind,
         width=width,
         height=height,
         orientation=1 if kind is Format.HEIC else orientation_of(properties),
-        profile=find_profile([*properties, *items.properties.get(coded[-1], ())], limits),
+        profile=find_profile(described, limits),
         components=components,
         bits=bits,
         alpha=has_alpha(items),
@@ -80,41 +82,46 @@ def describe_item(items: Items, exif: Exif, limits: Limits) -> Header:
     )
 
 
-def check_pictures(items: Items, limits: Limits) -> tuple[int, ...]:
-    """The primary item and all that it is made of, the last of them coded by itself, each whole and within the limits.
+def check_pictures(items: Items, limits: Limits) -> int:
+    """One of the coded pictures that the primary item is made of, or itself; all are whole and within the limits.
 
     Raises:
         Rejected: `corrupt_header`, a part is missing or lies outside the file; or a limit's own code.
     """
     for claimed in (box.body for box in items.every_property if box.kind == b"ispe"):
         check_size(*unpack(SIZE, claimed, 0), side=limits.side, pixels=limits.pixels)
-    level: tuple[int, ...] = (items.primary,)
-    parts = level
+    level = {items.primary}
     for _ in range(DEEPEST):
-        for item in level:
-            check_item(items, item, limits)
-        level = tuple({part: None for item in level for part in items.references.get((b"dimg", item), ())})
-        if not level:
-            return parts
-        parts += level
+        parts = {part for item in level for part in check_item(items, item, limits)}
+        if not parts:
+            return min(level)
+        level = parts
     raise corrupt("The picture is made of pictures of pictures, too deep.")
 
 
-def check_item(items: Items, item: int, limits: Limits) -> None:
-    """Raise Rejected unless the item's bytes are there, and a grid has all its tiles and a size within the limits."""
-    content = items.content(item, 16)
+def check_item(items: Items, item: int, limits: Limits) -> Sequence[int]:
+    """The items that this one is made of, none if it is coded by itself; raises as `check_pictures` does."""
+    content = items.content(item, GRID.size + 8)
     kind = items.kinds.get(item)
     if not content and kind != b"iden":
         raise corrupt(f"The picture's part {item} is missing.")
-    tiles = items.references.get((b"dimg", item), ())
-    if kind in DERIVED and not tiles:
+    if kind not in DERIVED:
+        return ()
+    parts = items.references.get((b"dimg", item), ())
+    if not parts:
         raise corrupt(f"The picture's part {item} is made of nothing.")
     if kind == b"grid":
-        _, flags, rows, columns = unpack(GRID, memoryview(content), 0)
-        size = unpack(Struct(">II" if flags & 1 else ">HH"), memoryview(content), GRID.size)
-        check_size(*size, side=limits.side, pixels=limits.pixels)
-        if len(tiles) != (rows + 1) * (columns + 1):
-            raise corrupt(f"A grid of {rows + 1} x {columns + 1} has {len(tiles)} tiles.")
+        check_grid(memoryview(content), len(parts), limits)
+    return parts
+
+
+def check_grid(content: memoryview, tiles: int, limits: Limits) -> None:
+    """Raise Rejected unless a grid has all its tiles, and a size within the limits."""
+    _, flags, rows, columns = unpack(GRID, content, 0)
+    width, height = unpack(Struct(">II" if flags & 1 else ">HH"), content, GRID.size)
+    check_size(width, height, side=limits.side, pixels=limits.pixels)
+    if tiles != (rows + 1) * (columns + 1):
+        raise corrupt(f"A grid of {rows + 1} x {columns + 1} has {tiles} tiles.")
 
 
 def format_of(codec: bytes) -> Format:
@@ -139,13 +146,17 @@ def transformed(size: tuple[int, int], properties: Sequence[Box]) -> tuple[int, 
         if box.kind == b"irot" and take(box.body, 0, 1)[0] & 1:
             size = size[1], size[0]
         if box.kind == b"clap":
-            wide, wide_parts, high, high_parts = unpack(CROP, box.body, 0)
-            if not (
-                wide_parts and high_parts and 0 < wide // wide_parts <= size[0] and 0 < high // high_parts <= size[1]
-            ):
-                raise corrupt("The picture is to be cropped to more than there is.")
-            size = wide // wide_parts, high // high_parts
+            size = cropped(size, box.body)
     return size
+
+
+def cropped(size: tuple[int, int], clap: memoryview) -> tuple[int, int]:
+    """Width and height of the crop, which lies within the picture."""
+    wide, wide_parts, high, high_parts = unpack(CROP, clap, 0)
+    width, height = wide // max(1, wide_parts), high // max(1, high_parts)
+    if not (0 < width <= size[0] and 0 < height <= size[1]):
+        raise corrupt("The picture is to be cropped to nothing, or to more than there is.")
+    return width, height
 
 
 def orientation_of(properties: Sequence[Box]) -> int:
@@ -187,11 +198,12 @@ def has_alpha(items: Items) -> bool:
 
 
 def find_exif(items: Items, limits: Limits) -> Exif:
-    """What the first EXIF item says."""
+    """What the first EXIF item says; it begins with the distance to its own start. Never raises."""
     item = next((item for item, kind in items.kinds.items() if kind == b"Exif"), None)
     if item is None:
         return Exif()
-    block = memoryview(items.content(item, limits.exif_bytes))
-    if len(block) < 4:
+    try:
+        block = memoryview(items.content(item, limits.exif_bytes))
+        return read_exif(block[4 + number(U32, block, 0) :], limits.exif_bytes)
+    except Rejected:
         return Exif()
-    return read_exif(block[4 + number(U32, block, 0) :], limits.exif_bytes)

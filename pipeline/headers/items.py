@@ -105,12 +105,15 @@ def _read_references(iref: memoryview | None) -> dict[tuple[bytes, int], list[in
 
 
 def _read_places(iloc: memoryview | None) -> dict[int, Place]:
+    """Where the bytes of each item lie."""
     if iloc is None:
         raise corrupt("The file does not say where its items lie.")
     version, _, rest = version_of(iloc)
     fields = Fields(rest)
     sizes = fields.take(2)
     offset_size, length_size, base_size, index_size = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
+    if version == 0:
+        index_size = 0  # reserved bits
     places, links = {}, 0
     for _ in range(_add(0, fields.take(2 if version < 2 else 4))):
         item = fields.take(2 if version < 2 else 4)
@@ -118,11 +121,8 @@ def _read_places(iloc: memoryview | None) -> dict[int, Place]:
         fields.take(2)  # which other file, if not this one
         base, count = fields.take(base_size), fields.take(2)
         links = _add(links, count)
-        extents = []
-        for _ in range(count):
-            fields.take(index_size if version > 0 else 0)
-            extents.append((base + fields.take(offset_size), fields.take(length_size)))
-        places[item] = Place(method, tuple(extents))
+        extents = [fields.take_all(index_size, offset_size, length_size) for _ in range(count)]
+        places[item] = Place(method, tuple((base + offset, length) for _, offset, length in extents))
     return places
 
 
@@ -134,7 +134,9 @@ def _read_properties(iprp: memoryview | None, every_property: Sequence[Box]) -> 
         version, flags, rest = version_of(ipma.body)
         fields = Fields(rest)
         size, mask = (2, 0x7FFF) if flags & 1 else (1, 0x7F)  # the top bit: whether a reader must know the property
-        for _ in range(_add(0, fields.take(4))):
+        entries = fields.take(4)
+        links = _add(links, entries)
+        for _ in range(entries):
             item, count = fields.take(2 if version == 0 else 4), fields.take(1)
             links = _add(links, count)
             for index in (fields.take(size) & mask for _ in range(count)):

@@ -16,13 +16,13 @@ from pipeline.headers.xmp import orientation_of
 SIGNATURE_BYTES = 8
 CHUNK = Struct(">I4s")
 IHDR = Struct(">IIBBBBB")  # width, height, bits, colour type, compression, filter, interlace
-REGION = Struct(">II")  # width and height of a frame, after its sequence number
 BITS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}  # by colour type
+SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of one pixel, by colour type
 GREY = (0, 4)
 WITH_ALPHA = (4, 6)
 XMP_PREFIX = b"XML:com.adobe.xmp\0\0\0\0\0"  # keyword, not compressed, no language, no translated keyword
 MOST_TEXT_BYTES = 4 << 20  # inflated, of all texts together; most decoders inflate them whether asked or not
-DEFLATE_RATIO = 1032  # at most, see zlib's own notes
+DEFLATE_RATIO = 1032  # at most: two bits stand for 258 bytes (RFC 1951)
 MOST_CHUNKS = 60_000  # 50 MB in pieces of 1 KB; encoders write 8 KB or more
 
 
@@ -38,8 +38,7 @@ def parse(data: memoryview, limits: Limits) -> Header:
     width, height, bits, colour = read_size(data, limits)
     chunks = tuple(read_chunks(data))
     kinds = [chunk.kind for chunk in chunks]
-    if b"IDAT" not in kinds:  # whether the pixels are all there, only their decoder can say
-        raise corrupt("The PNG ends before or within its picture.")
+    check_pixels(chunks, width, height, bits * SAMPLES[colour])
     check_texts(chunks)
     frames = count_frames(chunks, kinds, limits)
     check_animation(frames, width, height, limits)
@@ -86,6 +85,16 @@ def read_chunks(data: memoryview) -> Iterator[Chunk]:
     raise corrupt(f"A PNG of more than {MOST_CHUNKS} chunks.")
 
 
+def check_pixels(chunks: Sequence[Chunk], width: int, height: int, bits: int) -> None:
+    """Raise Rejected `corrupt_header` if the whole IDAT chunks cannot hold the pixels of `bits` each.
+
+    Where they could, whether they do is for the decoder to say.
+    """
+    deflated = sum(len(chunk.body) for chunk in chunks if chunk.kind == b"IDAT")
+    if deflated * DEFLATE_RATIO < ((width * bits + 7) // 8 + 1) * height:
+        raise corrupt("The PNG ends before or within its picture.")
+
+
 def count_frames(chunks: Sequence[Chunk], kinds: Sequence[bytes], limits: Limits) -> int:
     """How many pictures an APNG shows: its frames, and the default picture where that is none of them.
 
@@ -104,6 +113,8 @@ def inflate_profile(chunk: memoryview | None, limits: Limits) -> bytes | None:
     if chunk is None:
         return None
     _name, _, rest = bytes(chunk).partition(b"\0")
+    if rest[:1] != b"\0":  # the only method there is
+        return None
     inflater = zlib.decompressobj()
     try:
         profile = inflater.decompress(rest[1:], limits.icc_bytes + 1)

@@ -10,15 +10,14 @@ from pipeline.headers.ifd import BIG, CLASSIC, Dialect, Directory, next_director
 from pipeline.headers.reader import corrupt, number, unsupported
 from pipeline.headers.xmp import orientation_of
 
-WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 0x100, 0x101, 0x102, 0x103, 0x106
-STRIP_OFFSETS, SAMPLES, STRIP_BYTES = 0x111, 0x115, 0x117
-TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_BYTES = 0x142, 0x143, 0x144, 0x145
-EXTRA_SAMPLES, XMP, PROFILE, DNG_VERSION = 0x152, 0x2BC, 0x8773, 0xC612
+WIDTH, HEIGHT, BITS, PHOTOMETRIC, STRIP_OFFSETS, SAMPLES = 0x100, 0x101, 0x102, 0x106, 0x111, 0x115
+TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS = 0x142, 0x143, 0x144
+COLOUR_MAP, EXTRA_SAMPLES, XMP, PROFILE, DNG_VERSION = 0x140, 0x152, 0x2BC, 0x8773, 0xC612
 COMPONENTS = {0: 1, 1: 1, 2: 3, 3: 3, 5: 4, 6: 3, 8: 3}  # by photometric interpretation: grey, RGB, palette, CMYK ...
+PALETTE = 3  # a photometric interpretation
 ALPHA = (1, 2)  # of the extra samples: premultiplied or not
 MOST_BITS = 32
 MOST_SAMPLES = 8
-UNCOMPRESSED = 1
 
 
 def parse(data: memoryview, limits: Limits) -> Header:
@@ -59,7 +58,7 @@ def read_samples(page: Directory) -> tuple[int, int]:
     """Colour channels and bits of one channel.
 
     Raises:
-        Rejected: `unsupported_variant`, a kind of pixel that is no photo's.
+        Rejected: `unsupported_variant`, a kind of pixel that is no photo's; `corrupt_header`, no palette.
     """
     photometric, samples = page.integer(PHOTOMETRIC), page.integer(SAMPLES) or 1
     bits = max(page.integers(BITS)[:MOST_SAMPLES], default=1)
@@ -67,6 +66,8 @@ def read_samples(page: Directory) -> tuple[int, int]:
         raise unsupported(f"TIFF with photometric interpretation {photometric}; a raw photo must be developed first.")
     if not 1 <= samples <= MOST_SAMPLES or not 1 <= bits <= MOST_BITS:
         raise unsupported(f"TIFF with {samples} samples of {bits} bits a pixel.")
+    if photometric == PALETTE and not page.integers(COLOUR_MAP):
+        raise corrupt("The TIFF's palette does not lie within the file.")
     return COMPONENTS[photometric], bits
 
 

@@ -14,7 +14,7 @@ from pipeline.headers.xmp import orientation_of
 CHUNK = Struct("<4sI")
 RIFF_BYTES = 12
 KEY_FRAME = Struct("<3s3sHH")  # frame tag, start code, width and height with two bits of scale each
-U32 = Struct("<I")
+WORD = Struct("<I")
 ALPHA_FLAG = 0x10  # of VP8X
 MOST_CHUNKS = 20_000
 
@@ -74,7 +74,7 @@ def read_chunks(data: memoryview) -> Iterator[Chunk]:
 def read_canvas(first: Chunk) -> tuple[int, int, bool]:
     """Width, height and whether there is alpha, from the first chunk."""
     if first.kind == b"VP8X":
-        flags = number(U32, first.body, 0)
+        flags = number(WORD, first.body, 0)
         return 1 + _u24(first.body, 4), 1 + _u24(first.body, 7), flags & ALPHA_FLAG > 0
     return read_picture(first)
 
@@ -87,7 +87,7 @@ def read_picture(chunk: Chunk) -> tuple[int, int, bool]:
             raise corrupt("The WebP's picture does not begin with a key frame.")
         return width & 0x3FFF, height & 0x3FFF, False
     if chunk.kind == b"VP8L" and take(chunk.body, 0, 1)[0] == 0x2F:
-        bits = number(U32, chunk.body, 1)
+        bits = number(WORD, chunk.body, 1)
         return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF), bits >> 28 & 1 > 0
     raise corrupt("The WebP begins with no picture.")
 

@@ -106,6 +106,12 @@ def test_exifs_orientation_is_not_asked():
     assert (read(photo).orientation, read(photo).capture.make) == (1, "Darkroom")
 
 
+def test_exif_that_lies_outside_the_file_is_dropped():
+    photo = making.heif([(b"hvc1", b"coded", [making.ispe(7, 5)]), (b"Exif", bytes(40), [])])
+
+    assert read(photo[:-10]).width == 7
+
+
 def test_turns_and_crops_change_the_size_of_a_heic_in_their_order():
     assert read(making.heic(8, 6, clap(5, 3), irot(1))).upright == (5, 3)
     assert read(making.heic(8, 6, irot(3), clap(3, 5))).upright == (5, 3)

@@ -105,6 +105,18 @@ def test_a_png_without_a_sound_head_is_corrupt(photo):
     assert refusal_of(photo) == "corrupt_header"
 
 
+def test_more_pixels_than_the_data_could_ever_hold_are_corrupt():
+    least = -(-(1 + 3 * 3_000) * 2_000 // 1032)  # deflate's best ratio
+
+    def photo(deflated: int) -> bytes:
+        return making.png(3_000, 2_000).replace(
+            making.chunk(b"IDAT", zlib.compress(b"")), making.chunk(b"IDAT", bytes(deflated))
+        )
+
+    assert read(photo(least)).width == 3_000
+    assert refusal_of(photo(least - 1)) == "corrupt_header"
+
+
 def test_the_size_is_refused_before_anything_is_inflated():
     bomb = making.chunk(b"iCCP", b"name\0\0" + zlib.compress(bytes(64 << 20)))
 

@@ -110,8 +110,8 @@ def test_a_tiff_that_is_no_photo_is_refused_as_such(photo):
 
 @pytest.mark.parametrize(
     "photo",
-    [b"II*\0", b"II*\0\xff\xff\0\0", entries(strips=None), entries(strips=1 << 20)],
-    ids=["nothing", "directory outside", "no strips", "strips outside"],
+    [b"II*\0", b"II*\0\xff\xff\0\0", entries(strips=None), entries(strips=1 << 20), entries(photometric=3)],
+    ids=["nothing", "directory outside", "no strips", "strips outside", "no palette"],
 )
 def test_a_tiff_without_a_picture_is_corrupt(photo):
     assert refusal_of(photo) == "corrupt_header"
