@@ -1,0 +1,87 @@
+"""The way of a claimed job: fetch, render, store, publish. The claim before it is the worker's: `workers.head`."""
+
+import hashlib
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from config import LADDERS, Limits
+from jobs.job import Job, Publication, Rendition
+from pipeline.keys import rendition_key
+from pipeline.services import Encoded, Rendered, Services, StoredObject
+from pipeline.stopwatch import Stopwatch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Processed:
+    """A job that was carried to its end. `published` is False if another claim had overtaken it."""
+
+    published: bool
+    timings: Mapping[str, float]  # of the stages in milliseconds, the hands' own among them
+
+
+Process = Callable[[Job, Services, Limits, Callable[[], None]], Processed]
+
+
+def process_photo(job: Job, services: Services, limits: Limits, on_wait: Callable[[], None]) -> Processed:
+    """Make a photo's renditions, store them, and publish them with its record.
+
+    Running it again writes the same bytes to the same keys. `on_wait` is called about every second of the render;
+    what it raises ends the job.
+
+    Raises:
+        Rejected: trying again is useless.
+        Unavailable: it may help.
+    """
+    watch = Stopwatch()
+    with watch.stage("fetch"):
+        original = services.store.read(job.source_key, limits.photo_bytes)
+    with watch.stage("hands"):
+        rendered = services.hands.render(original, job.ladder, on_wait)
+    with watch.stage("store"):
+        sha256 = hashlib.sha256(original).hexdigest()
+        objects = [name_rendition(job, sha256, image) for image in rendered.images]
+        services.store.write_all(objects)
+    publication = describe(rendered, sha256, objects, {**rendered.timings, **watch.timings})
+    with watch.stage("publish"):
+        published = services.ledger.finish(job, publication)
+    return Processed(published=published, timings={**rendered.timings, **watch.timings})
+
+
+def name_rendition(job: Job, sha256: str, image: Encoded) -> StoredObject:
+    """A rendition with its place in the store and its checksum. `sha256` is the original's, hexadecimal."""
+    preset = next(preset for preset in LADDERS[job.ladder] if preset.name == image.name)
+    return StoredObject(
+        key=rendition_key(job.media_id, sha256, preset, image.extension),
+        data=image.data,
+        content_type=image.content_type,
+        crc32=zlib.crc32(image.data),
+    )
+
+
+def describe(
+    rendered: Rendered, sha256: str, objects: Sequence[StoredObject], timings: Mapping[str, float]
+) -> Publication:
+    """All that the ledger is to write of a photo whose renditions lie in the store as `objects`, in the same order."""
+    renditions = tuple(
+        Rendition(
+            name=image.name,
+            width=image.width,
+            height=image.height,
+            bytes=len(stored.data),
+            crc32=stored.crc32,
+            key=stored.key,
+        )
+        for image, stored in zip(rendered.images, objects, strict=True)
+    )
+    return Publication(
+        sha256=sha256,
+        width=rendered.width,
+        height=rendered.height,
+        facts=rendered.facts,
+        renditions=renditions,
+        timings=timings,
+    )
+
+
+PROCESSES: dict[str, Process] = {"photo": process_photo}  # by the function's name at Gearman

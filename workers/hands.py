@@ -1,0 +1,92 @@
+"""The head's side of its hands: a renderer child that is replaced when it dies, grows fat or gets old."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from config import Limits
+from jobs.errors import Rejected
+from pipeline.services import Rendered
+from workers.child import RENDERER, Child
+from workers.log import Log
+
+LONGEST_PAUSE_SECONDS = 5.0
+
+log = Log("hands")
+
+
+class ChildHands:
+    """`pipeline.services.Hands` as a process of its own, which never holds a credential.
+
+    It is started by the first `start` or `render`, and again after each death. Use from the main thread only: the
+    kernel kills the child when the thread that started it ends.
+    """
+
+    def __init__(self, limits: Limits, *, jobs: int, memory_bytes: int, command: Sequence[str] = RENDERER) -> None:
+        self._limits = limits
+        self._jobs = jobs
+        self._memory_bytes = memory_bytes
+        self._command = command
+        self._child: Child | None = None
+        self._early_deaths = 0
+
+    def start(self, on_wait: Callable[[], None] = lambda: None) -> None:
+        """Have a warm renderer at hand.
+
+        Raises:
+            Unavailable: it does not come up.
+        """
+        self._ready(on_wait)
+
+    def render(self, original: bytes, ladder: str, on_wait: Callable[[], None]) -> Rendered:
+        """See `pipeline.services.Hands`."""
+        child = self._ready(on_wait)
+        try:
+            outcome = child.render(original, ladder, on_wait)
+        except BaseException:
+            self.close()
+            raise
+        self._early_deaths = 0
+        self._retire(child)
+        if isinstance(outcome, Rejected):
+            raise outcome
+        return outcome
+
+    def kill(self) -> None:
+        """Kill the renderer, whatever it is doing. Safe from any thread."""
+        if self._child is not None:
+            self._child.kill()
+
+    def close(self) -> None:
+        """End the renderer; the next job would start a new one."""
+        if self._child is not None:
+            self._child.close()
+            self._child = None
+
+    def _ready(self, on_wait: Callable[[], None]) -> Child:
+        if self._child is None:
+            self._child = self._start(on_wait)
+        return self._child
+
+    def _start(self, on_wait: Callable[[], None]) -> Child:
+        time.sleep(pause_seconds(self._early_deaths))
+        self._early_deaths += 1
+        begun = time.monotonic()
+        child = Child(self._command, self._limits)
+        try:
+            allowed = child.wait_ready(on_wait)
+        except BaseException:
+            child.close()
+            raise
+        seconds = round(time.monotonic() - begun, 2)
+        log.info("hands.ready", hands_pid=child.pid, seconds=seconds, resident_bytes=child.resident_bytes, **allowed)
+        return child
+
+    def _retire(self, child: Child) -> None:
+        if child.jobs >= self._jobs or child.resident_bytes >= self._memory_bytes:
+            log.info("hands.retired", hands_pid=child.pid, jobs=child.jobs, resident_bytes=child.resident_bytes)
+            self.close()
+
+
+def pause_seconds(early_deaths: int) -> float:
+    """How long to wait before the next renderer, when so many in a row died before their first answer."""
+    return 0.0 if early_deaths < 2 else min(LONGEST_PAUSE_SECONDS, 0.25 * 2**early_deaths)

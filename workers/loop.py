@@ -1,0 +1,41 @@
+"""The loop of the sweeper and the relay: do a thing again and again, through every outage, until asked to stop."""
+
+import time
+from collections.abc import Callable
+
+from jobs.errors import Unavailable
+from workers.log import Log
+from workers.signals import Signals
+
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 10.0
+NAP_SECONDS = 0.1  # how late a request to stop may be noticed
+
+log = Log("loop")
+
+
+def repeat(step: Callable[[], float], signals: Signals, *, name: str) -> None:
+    """Run `step`, which returns how many seconds to rest, until `signals` asks to stop.
+
+    While it raises Unavailable the rests double; the first failure and the recovery are logged, not each one between.
+    """
+    failures = 0
+    while not signals.times:
+        try:
+            rest = step()
+            if failures:
+                log.info(f"{name}.recovered", failures=failures)
+            failures = 0
+        except Unavailable as error:
+            if not failures:
+                log.warning(f"{name}.failing", code=error.code, reason=str(error))
+            rest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**failures)
+            failures += 1
+        sleep(rest, signals)
+
+
+def sleep(seconds: float, signals: Signals) -> None:
+    """Sleep, but not on when asked to stop."""
+    end = time.monotonic() + seconds
+    while not signals.times and (rest := end - time.monotonic()) > 0:
+        time.sleep(min(rest, NAP_SECONDS))

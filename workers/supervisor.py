@@ -1,0 +1,181 @@
+"""The pool: this machine's processes, each started again when it dies.
+
+    python -m workers.supervisor [--photo N] [--sweep N] [--relay N]
+
+SIGTERM or SIGINT is passed on, and the pool ends when all have drained; a second one makes them leave at once. Exit
+statuses: 0, and 78 when a process could not begin at all, which its last log line explains.
+"""
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from argparse import ArgumentParser
+from collections.abc import Mapping, Sequence
+
+from config import MisconfiguredError, Settings
+from jobs.errors import LedgerUnavailable
+from jobs.ledger import Ledger
+from jobs.postgres import PostgresLedger
+from workers.exits import LEFT, UNABLE
+from workers.head import worker_name
+from workers.log import Log, log_to_stderr
+from workers.signals import Signals
+
+MODULES = {"photo": "workers.head", "sweep": "workers.sweeper", "relay": "workers.relay"}
+TICK_SECONDS = 0.1
+GRACE_SECONDS = 5.0  # beyond drain_seconds, and after a second request, before the kernel ends what is left
+STEADY_SECONDS = 10.0  # who lived for so long did not die of its start
+LONGEST_PAUSE_SECONDS = 30.0
+
+log = Log("pool")
+
+
+class Member:
+    """One place in the pool, and the process that fills it now."""
+
+    def __init__(self, kind: str, number: int) -> None:
+        self.kind = kind
+        self.number = number
+        self.process: subprocess.Popen[bytes] | None = None
+        self.due_at = 0.0
+        self._token = ""
+        self._began = 0.0
+        self._early_deaths = 0
+
+    def start(self) -> None:
+        """Start its process, in a session of its own, so that a terminal's Ctrl-C reaches only the pool."""
+        self._token = secrets.token_hex(3)
+        command = [sys.executable, "-m", MODULES[self.kind]]
+        if self.kind == "photo":
+            command += ["--token", self._token]
+        self._began = time.monotonic()
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+        log.info("pool.started", **self.facts)
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """What a log line says of it."""
+        return {"kind": self.kind, "number": self.number, "pid": self.process.pid if self.process else None}
+
+    @property
+    def holds_leases_as(self) -> str | None:
+        """Its worker's name, if it is one."""
+        return worker_name(self.process.pid, self._token) if self.process and self.kind == "photo" else None
+
+    def reap(self) -> None:
+        """Note that its process has ended, and when to start the next."""
+        steady = time.monotonic() - self._began > STEADY_SECONDS
+        self._early_deaths = 0 if steady else self._early_deaths + 1
+        self.due_at = time.monotonic() + pause_seconds(self._early_deaths)
+        self.process = None
+
+
+class Pool:
+    """Members that are kept alive until the pool is asked to stop."""
+
+    def __init__(self, members: Sequence[Member], ledger: Ledger, signals: Signals, drain_seconds: float) -> None:
+        self._members = members
+        self._ledger = ledger
+        self._signals = signals
+        self._drain_seconds = drain_seconds
+        self._passed_on = 0
+        self._status = 0
+
+    def run(self) -> int:
+        """Keep the members alive; when asked to stop, or when one is unable to begin, end them all."""
+        while not self._stopping or self._running:
+            self._bury_the_dead()
+            if self._stopping:
+                self._pass_on()
+            else:
+                self._start_the_due()
+            time.sleep(TICK_SECONDS)
+        return self._status
+
+    @property
+    def _stopping(self) -> bool:
+        return self._signals.times > 0
+
+    @property
+    def _running(self) -> list[Member]:
+        return [member for member in self._members if member.process is not None]
+
+    def _start_the_due(self) -> None:
+        for member in self._members:
+            if member.process is None and time.monotonic() >= member.due_at:
+                member.start()
+
+    def _bury_the_dead(self) -> None:
+        for member in self._running:
+            status = member.process.poll() if member.process else None
+            if status is not None:
+                self._bury(member, status)
+
+    def _bury(self, member: Member, status: int) -> None:
+        write = log.info if status in (0, LEFT) else log.error
+        write("pool.ended", **member.facts, status=status)
+        if status not in (0, LEFT) and member.holds_leases_as:
+            self._release(member.holds_leases_as)
+        if status == UNABLE and not self._stopping:
+            log.error(
+                "pool.unable", **member.facts, reason="it could not begin, and would not the next time: see above"
+            )
+            self._status = UNABLE
+            self._signals.ask()
+        member.reap()
+
+    def _release(self, worker: str) -> None:
+        try:
+            log.warning("pool.released", worker=worker, jobs=self._ledger.release(worker))
+        except LedgerUnavailable as error:
+            log.warning("release.failed", worker=worker, reason=str(error))  # the leases will expire
+
+    def _pass_on(self) -> None:
+        """Pass on each request to stop once; the members leave at once on the second."""
+        while self._passed_on < self._signals.times:
+            self._passed_on += 1
+            self._tell(signal.SIGTERM)
+        patience = self._drain_seconds if self._signals.times == 1 else 0
+        if self._signals.seconds > patience + GRACE_SECONDS:
+            self._tell(signal.SIGKILL)
+
+    def _tell(self, number: signal.Signals) -> None:
+        for member in self._running:
+            if member.process:
+                member.process.send_signal(number)
+
+
+def pause_seconds(early_deaths: int) -> float:
+    """How long to wait before a start, after so many short lives in a row."""
+    return 0.0 if early_deaths == 0 else min(LONGEST_PAUSE_SECONDS, 0.25 * 2.0**early_deaths)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a pool until asked to stop. Returns the exit status."""
+    counts = parse(arguments)
+    log_to_stderr()
+    signals = Signals().listen()
+    try:
+        settings = Settings.load()
+    except MisconfiguredError as error:
+        log.error("pool.unable", reason=str(error))  # noqa: TRY400 - the message says it all
+        return UNABLE
+    members = [Member(kind, number) for kind, count in counts.items() for number in range(1, count + 1)]
+    ledger = PostgresLedger(settings.database_url, settings.connect_timeout_seconds)
+    return Pool(members, ledger, signals, settings.drain_seconds).run()
+
+
+def parse(arguments: Sequence[str]) -> Mapping[str, int]:
+    """How many processes of each kind the command line asks for."""
+    parser = ArgumentParser(prog="python -m workers.supervisor")
+    parser.add_argument("--photo", type=int, default=os.cpu_count(), help="workers for photos (default: one a core)")
+    parser.add_argument("--sweep", type=int, default=1, help="sweepers (default: 1)")
+    parser.add_argument("--relay", type=int, default=1, help="event relays (default: 1)")
+    return vars(parser.parse_args(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

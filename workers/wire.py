@@ -1,0 +1,190 @@
+"""What passes between a head and its hands: JSON packets, and two memory files for the bytes.
+
+The head creates both memory files and the child inherits them: the original lies in one, the renditions come back in
+the other. The head never maps a file that the child can shorten, and believes nothing of an answer that it has not
+checked here: by then a stranger's file may be speaking.
+"""
+
+import fcntl
+import json
+import math
+import os
+import re
+import socket
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from config import PhotoPreset
+from jobs.errors import DarkroomError, Rejected
+from pipeline.services import Encoded, Rendered
+
+PACKET_BYTES = 64 * 1024  # one packet of a SOCK_SEQPACKET pair holds one message; well under the kernel's send buffer
+REASON_CHARACTERS = 500
+KEPT_BYTES = 8 << 20  # of a memory file between jobs: fresh pages cost five times what writing to old ones does
+
+CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
+CONTENT_TYPES = {"image/jpeg": "jpg"}  # what the presets can ask for, and its extension
+
+Message = dict[str, Any]
+
+
+class GarbledError(DarkroomError):
+    """An answer that no honest renderer gives."""
+
+
+def memory_file(name: str) -> int:
+    """A descriptor of anonymous memory that a child may inherit. Not sealable: nobody can lock the head out of it."""
+    descriptor = os.memfd_create(name, 0)
+    os.ftruncate(descriptor, KEPT_BYTES)
+    return descriptor
+
+
+def notebook(name: str) -> int:
+    """A descriptor of anonymous memory that is written at its end, wherever that is by then."""
+    descriptor = os.memfd_create(name, 0)
+    fcntl.fcntl(descriptor, fcntl.F_SETFL, os.O_APPEND)
+    return descriptor
+
+
+def put(descriptor: int, data: bytes | memoryview, offset: int = 0) -> int:
+    """Write all of `data` at `offset`. Returns where it ends."""
+    rest = memoryview(data)
+    while rest:
+        written = os.pwrite(descriptor, rest, offset)
+        rest, offset = rest[written:], offset + written
+    return offset
+
+
+def take(descriptor: int, size: int, offset: int = 0) -> bytes:
+    """A copy of `size` bytes at `offset`. Raises GarbledError if they are not there."""
+    data = os.pread(descriptor, size, offset)
+    if len(data) != size:
+        raise GarbledError(f"{size} bytes announced at {offset}, {len(data)} found")
+    return data
+
+
+def send(connection: socket.socket, message: Message) -> None:
+    """Send one message. Raises OSError if the other side is gone."""
+    connection.send(json.dumps(message, allow_nan=False).encode())
+
+
+def receive(connection: socket.socket) -> Message | None:
+    """The next message; None once the other side is gone.
+
+    Raises:
+        GarbledError: not a JSON object, or text that PostgreSQL's jsonb would refuse.
+        TimeoutError: as the socket is set.
+    """
+    try:
+        packet = connection.recv(PACKET_BYTES)
+    except ConnectionResetError:
+        return None
+    return _parse(packet) if packet else None
+
+
+def request(ladder: str, size: int) -> Message:
+    """The head's message for one photo of `size` bytes in the first memory file."""
+    return {"ladder": ladder, "bytes": size}
+
+
+def rendered_answer(rendered: Rendered, descriptor: int) -> Message:
+    """The child's message for a rendered photo; the renditions' bytes go to the second memory file."""
+    images, end = [], 0
+    for image in rendered.images:
+        shape = {"name": image.name, "width": image.width, "height": image.height, "type": image.content_type}
+        images.append({**shape, "bytes": len(image.data)})
+        end = put(descriptor, image.data, end)
+    sizes = {"width": rendered.width, "height": rendered.height}
+    return {**sizes, "images": images, "facts": dict(rendered.facts), "timings": dict(rendered.timings)}
+
+
+def rejected_answer(rejected: Rejected) -> Message:
+    """The child's message for media that is at fault."""
+    return {"code": rejected.code, "reason": str(rejected)[:REASON_CHARACTERS]}
+
+
+def read_answer(message: Message, descriptor: int, ladder: Sequence[PhotoPreset]) -> Rendered | Rejected:
+    """What the child's answer says, every field checked.
+
+    Raises:
+        GarbledError: a field is missing, of the wrong kind or out of its range.
+    """
+    try:
+        return _rejected(message) if "code" in message else _rendered(message, descriptor, ladder)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise GarbledError(f"{type(error).__name__}: {error}") from error
+
+
+def _parse(packet: bytes) -> Message:
+    try:
+        message = json.loads(packet, parse_constant=_refuse)
+        json.dumps(message, ensure_ascii=False, allow_nan=False).encode()  # a lone surrogate or 1e999 fails here
+    except (ValueError, RecursionError) as error:
+        raise GarbledError(f"not JSON: {packet[:40]!r}") from error
+    if not isinstance(message, dict) or b"\\u0000" in packet:
+        raise GarbledError(f"not a message: {packet[:40]!r}")
+    return message
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _rejected(message: Message) -> Rejected:
+    code, reason = message["code"], message["reason"]
+    if not CODE.fullmatch(code):
+        raise ValueError(f"code {code!r:.40}")
+    return Rejected(code, str(reason)[:REASON_CHARACTERS])
+
+
+def _rendered(message: Message, descriptor: int, ladder: Sequence[PhotoPreset]) -> Rendered:
+    return Rendered(
+        width=_side(message["width"]),
+        height=_side(message["height"]),
+        facts=_facts(message["facts"]),
+        images=_images(message["images"], descriptor, ladder),
+        timings=_timings(message["timings"]),
+    )
+
+
+def _images(claims: Any, descriptor: int, ladder: Sequence[PhotoPreset]) -> tuple[Encoded, ...]:
+    if [claim["name"] for claim in claims] != [preset.name for preset in ladder]:
+        raise ValueError("other renditions than the ladder's")
+    images, offset = [], 0
+    for claim, preset in zip(claims, ladder, strict=True):
+        images.append(_image(claim, preset, descriptor, offset))
+        offset += len(images[-1].data)
+    return tuple(images)
+
+
+def _image(claim: Any, preset: PhotoPreset, descriptor: int, offset: int) -> Encoded:
+    size, kind = claim["bytes"], claim["type"]
+    if type(size) is not int or not 0 < size <= os.fstat(descriptor).st_size - offset:
+        raise ValueError(f"{preset.name} of {size!r:.40} bytes")
+    return Encoded(
+        name=preset.name,
+        width=_side(claim["width"], at_most=preset.width),
+        height=_side(claim["height"]),
+        content_type=kind,
+        extension=CONTENT_TYPES[kind],
+        data=take(descriptor, size, offset),
+    )
+
+
+def _side(value: Any, at_most: int = 0x7FFF_FFFF) -> int:
+    if type(value) is not int or not 0 < value <= at_most:
+        raise ValueError(f"a side of {value!r:.40} pixels")
+    return value
+
+
+def _facts(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError("facts are no object")
+    return value
+
+
+def _timings(value: Any) -> Mapping[str, float]:
+    timings = {str(stage): float(milliseconds) for stage, milliseconds in value.items()}
+    if not all(math.isfinite(milliseconds) for milliseconds in timings.values()):
+        raise ValueError("a timing is not finite")
+    return timings
