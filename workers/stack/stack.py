@@ -16,6 +16,7 @@ from workers.stack.errors import StackError
 from workers.stack.gearmand import Gearmand
 from workers.stack.home import find_home
 from workers.stack.pgbouncer import PgBouncer
+from workers.stack.pool import LocalPool
 from workers.stack.postgres import OWNER, Postgres
 from workers.stack.seaweedfs import BUCKET, SeaweedFS
 from workers.stack.server import Server, ServerStatus
@@ -58,6 +59,11 @@ class Stack:
     def servers(self) -> tuple[Server, ...]:
         """All four, in the order in which they are ended."""
         return (self.pgbouncer, self.postgres, self.gearmand, self.seaweedfs)
+
+    @property
+    def pool(self) -> LocalPool:
+        """The stack's own workers, running or not."""
+        return LocalPool(self.directory, self.environment)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""The `darkroom` command: one file a topic, `main` joins them."""

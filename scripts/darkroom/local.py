@@ -1,0 +1,160 @@
+"""`darkroom up`, `down`, `status`, `doctor`: the local stack and what it needs."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import click
+from rich.table import Table
+from workers.doctor import Finding, check_all
+
+from config import MisconfiguredError
+from jobs.errors import Unavailable
+from jobs.gearman import JobServer, survey
+from scripts.darkroom.app import App, Failure, json_option, print_json
+from scripts.darkroom.show import console, size
+from workers.stack import Process, ServerStatus, Stack
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overview:
+    """All that `darkroom status` tells. `job_servers` and `jobs` are empty where nobody answers."""
+
+    servers: list[ServerStatus]
+    processes: list[Process]
+    job_servers: list[JobServer]
+    jobs: Mapping[str, int]
+
+    @property
+    def well(self) -> bool:
+        """Whether every server answers."""
+        return all(server.healthy for server in self.servers)
+
+
+@click.command()
+@click.option(
+    "--workers",
+    default=os.cpu_count() or 1,
+    show_default="one a core",
+    type=click.IntRange(0, 256),
+    help="Photo workers to start beside the servers; 0 for none.",
+)
+@json_option
+@click.pass_obj
+def up(app: App, *, workers: int, as_json: bool) -> None:
+    """Start the servers of the local stack, and workers. What runs already is left as it is."""
+    stack = Stack.open(app.directory)
+    stack.up()
+    if workers:
+        stack.pool.start(photo=workers)
+    print_overview(look(app, stack), as_json=as_json)
+
+
+@click.command()
+@click.pass_obj
+def down(app: App) -> None:
+    """Drain the workers and stop the servers of the local stack. Its data stay."""
+    stack = Stack.open(app.directory)
+    stack.pool.stop()
+    stack.down()
+    click.echo(f"The stack in {stack.directory} is down. Its data are kept; `darkroom up` starts it again.")
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def status(app: App, *, as_json: bool) -> None:
+    """Each server, what waits in the queues, and the worker processes. Exit code 3 if a server does not answer."""
+    overview = look(app, Stack.open(app.directory))
+    print_overview(overview, as_json=as_json)
+    if not overview.well:
+        raise Failure("Not every server answers. `darkroom up` starts what does not run; the logs say why.", 3)
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def doctor(app: App, *, as_json: bool) -> None:
+    """Check every dependency, server, permission and limit, each with its remedy. Exit code 1 if one fails."""
+    try:
+        settings = app.settings
+    except MisconfiguredError:
+        settings = None  # the findings say so
+    findings = check_all(settings)
+    if as_json:
+        print_json(findings)
+    else:
+        console().print(findings_table(findings))
+    if any(finding.verdict == "fail" for finding in findings):
+        raise Failure("Something that Darkroom needs is missing.", 1)
+
+
+def look(app: App, stack: Stack) -> Overview:
+    """The stack as it is now."""
+    servers = stack.status()
+    well = {server.name: server.healthy for server in servers}
+    return Overview(
+        servers=servers,
+        processes=stack.pool.processes(),
+        job_servers=[survey(f"127.0.0.1:{stack.gearmand.port}", 2.0)] if well["gearmand"] else [],
+        jobs=counts(app) if well["pgbouncer"] and well["postgres"] else {},
+    )
+
+
+def counts(app: App) -> Mapping[str, int]:
+    """Jobs by state, and events that wait; nothing where the ledger does not answer."""
+    try:
+        return app.ledger.counts()
+    except Unavailable:
+        return {}
+
+
+def print_overview(overview: Overview, *, as_json: bool) -> None:
+    """The stack for a program or a person."""
+    if as_json:
+        print_json(overview)
+        return
+    screen = console()
+    screen.print(server_table(overview.servers))
+    if overview.jobs:
+        screen.print("", "  ".join(f"{name} {count}" for name, count in overview.jobs.items()))
+    for job_server in overview.job_servers:
+        screen.print("", queue_table(job_server))
+    if overview.processes:
+        screen.print("", process_table(overview.processes))
+    else:
+        screen.print("", "No workers run. `darkroom up` or `darkroom pool` starts some.")
+
+
+def server_table(servers: list[ServerStatus]) -> Table:
+    """A line a server."""
+    table = Table("server", "version", "port", "pid", "is", "log", box=None)
+    for server in servers:
+        how = "[green]well[/]" if server.healthy else "[red]not answering[/]" if server.running else "[dim]down[/]"
+        table.add_row(server.name, server.version, str(server.port), str(server.pid or ""), how, str(server.log))
+    return table
+
+
+def queue_table(job_server: JobServer) -> Table:
+    """A line a function of one job server."""
+    table = Table(f"queue at {job_server.address}", "interactive", "batch", "running", "workers", box=None)
+    for queue in job_server.queues:
+        table.add_row(queue.function, *map(str, (queue.interactive, queue.batch, queue.running, queue.workers)))
+    return table
+
+
+def process_table(processes: list[Process]) -> Table:
+    """A line a process of the pool."""
+    table = Table("process", "pid", "CPU", "memory", box=None)
+    for process in processes:
+        table.add_row(process.command, str(process.pid), f"{process.cpu_seconds:.1f} s", size(process.memory_bytes))
+    return table
+
+
+def findings_table(findings: list[Finding]) -> Table:
+    """A line a check, with the remedy where there is something to do."""
+    table = Table("check", "", "found", "remedy", box=None)
+    for finding in findings:
+        colour = {"ok": "green", "warn": "yellow", "fail": "red"}[finding.verdict]
+        table.add_row(finding.name, f"[{colour}]{finding.verdict}[/]", finding.found, finding.remedy)
+    return table

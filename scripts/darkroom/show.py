@@ -1,0 +1,129 @@
+"""How things look to a person (tables) and to a program (plain data)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from jobs.job import Attempt, JobState, JobStatus, Media
+
+STATE_STYLES = {
+    JobState.QUEUED: "yellow",
+    JobState.RUNNING: "cyan",
+    JobState.DONE: "green",
+    JobState.REJECTED: "red",
+    JobState.DEAD: "bold red",
+    JobState.CANCELLED: "dim",
+}
+
+STAGES = (
+    "fetch",
+    "hands",
+    "header",
+    "decode",
+    "resample",
+    "color",
+    "encode",
+    "placeholders",
+    "verify",
+    "store",
+    "publish",
+)
+
+
+def as_data(value: object) -> Any:
+    """Dataclasses as dictionaries, ids as strings (they exceed what JavaScript and jq can count), times as ISO 8601."""
+    if is_dataclass(value):
+        return {part.name: _field(part.name, getattr(value, part.name)) for part in fields(value)}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(name): _field(str(name), item) for name, item in value.items()}
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        return [as_data(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _field(name: str, value: object) -> Any:
+    return str(value) if name.endswith("_id") and isinstance(value, int) else as_data(value)
+
+
+def console() -> Console:
+    """Standard output for people; without a terminal, wide enough that no key is cut."""
+    screen = Console(highlight=False)
+    return screen if screen.is_terminal else Console(highlight=False, width=160)
+
+
+def size(count: int) -> str:
+    """A number of bytes for people: 812 B, 94.1 kB, 3.2 MB."""
+    if count < 1000:
+        return f"{count} B"
+    return f"{count / 1000:.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
+
+
+def state(value: JobState) -> str:
+    """A job's state in its colour."""
+    return f"[{STATE_STYLES[value]}]{value}[/]"
+
+
+def job_table(jobs: Sequence[JobStatus]) -> Table:
+    """A line a job."""
+    table = Table("job", "media", "owner", "state", "attempts", "lane", "submitted", "took", "reason", box=None)
+    for job in jobs:
+        table.add_row(
+            str(job.job_id),
+            str(job.media_id),
+            str(job.owner_id),
+            state(job.state),
+            str(job.attempts),
+            job.lane,
+            f"{job.submitted_at:%Y-%m-%d %H:%M:%S}",
+            took(job),
+            f"{job.code}: {job.reason}" if job.code else "",
+        )
+    return table
+
+
+def took(job: JobStatus) -> str:
+    """The milliseconds from submit to the end."""
+    return f"{(job.finished_at - job.submitted_at).total_seconds() * 1000:,.0f} ms" if job.finished_at else ""
+
+
+def rendition_table(media: Media) -> Table:
+    """A line a rendition."""
+    table = Table("rendition", "size", "bytes", "key", box=None)
+    for rendition in media.renditions:
+        table.add_row(rendition.name, f"{rendition.width} x {rendition.height}", size(rendition.bytes), rendition.key)
+    return table
+
+
+def attempt_table(attempts: Sequence[Attempt]) -> Table:
+    """A line an attempt."""
+    table = Table("attempt", "outcome", "worker", "wall", "reason", box=None)
+    for attempt in attempts:
+        wall = (attempt.ended_at - attempt.started_at).total_seconds() * 1000
+        reason = f"{attempt.code}: {attempt.reason}" if attempt.code else ""
+        table.add_row(str(attempt.fence), attempt.outcome, attempt.worker, f"{wall:,.0f} ms", reason)
+    return table
+
+
+def timing_table(timings: Mapping[str, float]) -> Table:
+    """CPU and wall milliseconds, a line a stage, in the order of the flow, which the ledger's jsonb does not keep."""
+    table = Table("stage", "CPU", "wall", box=None)
+    for column in (1, 2):
+        table.columns[column].justify = "right"
+    stages = {name.rsplit("_", 2)[0] for name in timings if name.endswith("_ms")}
+    for stage in sorted(stages, key=lambda name: STAGES.index(name) if name in STAGES else len(STAGES)):
+        table.add_row(stage, *(_milliseconds(timings.get(f"{stage}_{clock}_ms")) for clock in ("cpu", "wall")))
+    return table
+
+
+def _milliseconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f} ms"

@@ -1,0 +1,77 @@
+"""The long-running processes: worker, pool, sweep, relay; and the ledger's schema."""
+
+import sys
+
+import click
+
+import jobs.migrate
+from scripts.darkroom.app import App, Group, json_option, print_json
+from workers import head, relay, supervisor, sweeper
+
+
+@click.command()
+@click.pass_obj
+def worker(app: App) -> None:
+    """Run one worker in the foreground.
+
+    TERM drains: it takes no more jobs, finishes the one it has, and leaves within 25 s. A second TERM stops it at once;
+    its job goes back to the queue.
+    """
+    app.export_settings()
+    sys.exit(head.main([]))
+
+
+@click.command()
+@click.option("--photo", "photo", default=1, show_default=True, type=click.IntRange(0, 256), help="Photo workers.")
+@click.pass_obj
+def pool(app: App, photo: int) -> None:
+    """Run workers, a sweeper and a relay under a supervisor that restarts what dies."""
+    app.export_settings()
+    sys.exit(supervisor.main(["--photo", str(photo)]))
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="One round, then leave.")
+@click.pass_obj
+def sweep(app: App, *, once: bool) -> None:
+    """Bring tickets again: of expired leases, due retries, and queues that a job server lost."""
+    app.export_settings()
+    sys.exit(sweeper.main(["--once"] if once else []))
+
+
+@click.command("relay")
+@click.pass_obj
+def relay_events(app: App) -> None:
+    """Publish the outbox in order, at least once: to DARKROOM_EVENTS_URL, or as JSON lines to standard output."""
+    app.export_settings()
+    sys.exit(relay.main([]))
+
+
+@click.group(cls=Group)
+def db() -> None:
+    """The ledger's schema in PostgreSQL."""
+
+
+@db.command("migrate")
+@json_option
+@click.pass_obj
+def migrate(app: App, *, as_json: bool) -> None:
+    """Apply the migrations that are missing. Several may run at once; one applies, the others wait."""
+    applied = jobs.migrate.migrate(app.settings.migrations_url or app.settings.database_url)
+    if as_json:
+        print_json(applied)
+    else:
+        click.echo("\n".join(f"applied {step.name}" for step in applied) or "The schema is up to date.")
+
+
+@db.command("status")
+@json_option
+@click.pass_obj
+def show_status(app: App, *, as_json: bool) -> None:
+    """Each migration, and when it was applied."""
+    steps = jobs.migrate.status(app.settings.migrations_url or app.settings.database_url)
+    if as_json:
+        print_json(steps)
+        return
+    for step in steps:
+        click.echo(f"{step.name}  {step.applied_at or 'pending: run `darkroom db migrate`'}")

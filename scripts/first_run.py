@@ -1,0 +1,98 @@
+"""`scripts/run`: from a photo to its renditions, through every real part, in one command."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from config.settings import LOCAL_STACK
+from jobs.job import Attempt, Lane
+from scripts.darkroom.app import App, Command, Failure
+from scripts.darkroom.media import fetch
+from scripts.darkroom.show import console, rendition_table, size, timing_table
+from scripts.darkroom.submit import Handover, Submission, expand, hand_over_all, headline
+from scripts.sample import sample_photo
+from workers.stack import Stack
+
+WORKERS = 2
+TIMEOUT_SECONDS = 300.0
+
+
+@click.command(cls=Command)
+@click.argument("files", nargs=-1, metavar="[FILE|FOLDER…]")
+@click.option("--owner", default=1, show_default=True, type=click.IntRange(min=1), help="Whose photos these are.")
+@click.option(
+    "--out",
+    default=Path("out"),
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the renditions are fetched to.",
+)
+@click.option("--keep", is_flag=True, help="Leave the servers and workers up; `darkroom down` stops them.")
+def first_run(files: tuple[str, ...], owner: int, out: Path, *, keep: bool) -> None:
+    """Make the renditions of photos on servers of this machine's own, and fetch them into a folder.
+
+    Without a file it makes a photo by code.
+    """
+    screen = console()
+    sources = list(expand(files)) if files else [str(sample())]
+    with local_stack(screen, keep=keep) as app:
+        # A key of its own for each run: the same photo again is work again, not yesterday's answer.
+        keys = {source: uuid.uuid4().hex for source in sources}
+        order = Handover(owner=owner, ladder="standard", lane=Lane.INTERACTIVE, timeout=TIMEOUT_SECONDS)
+        results = hand_over_all(app.client, keys, order, show_progress=True)
+        for result in results:
+            report(screen, app, result, out)
+    if not all(result.well for result in results):
+        raise Failure("Not every photo came back as renditions; the lines above say why.", 1)
+
+
+def sample() -> Path:
+    """The sample photo's file, made if it is not there."""
+    file = LOCAL_STACK.parent / "sample.jpg"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(sample_photo())
+    return file
+
+
+@contextmanager
+def local_stack(screen: Console, *, keep: bool) -> Iterator[App]:
+    """The local stack with workers. What was not up before is stopped again, unless it is to be kept."""
+    stack = Stack.open()
+    ours = not any(server.running for server in stack.servers)
+    try:
+        with screen.status("Starting gearmand, PostgreSQL, PgBouncer and SeaweedFS"):
+            stack.up()
+            stack.pool.start(photo=WORKERS)
+        yield App(directory=stack.directory)
+        if keep:
+            screen.print("\nThe stack is up: `.venv/bin/darkroom status` shows it, `.venv/bin/darkroom down` stops it.")
+    finally:
+        if ours and not keep:
+            with screen.status("Stopping what was started"):
+                stack.pool.stop()
+                stack.down()
+
+
+def report(screen: Console, app: App, result: Submission, out: Path) -> None:
+    """What became of one photo: its state, its renditions, where the time went, and where they lie now."""
+    screen.print("", headline(result), soft_wrap=True)
+    if result.job is None or result.media is None or not result.media.renditions:
+        return
+    screen.print(rendition_table(result.media), "", timing_table(last_timings(app.ledger.attempts(result.job.job_id))))
+    screen.print()
+    for file in fetch(app, result.media, out):
+        screen.print(f"{file}  {size(file.stat().st_size)}", soft_wrap=True)
+
+
+def last_timings(attempts: list[Attempt]) -> dict[str, float]:
+    """What the last attempt spent, by stage."""
+    return dict(attempts[-1].timings) if attempts else {}
+
+
+if __name__ == "__main__":
+    first_run()

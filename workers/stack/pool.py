@@ -1,0 +1,77 @@
+"""The stack's own workers: one supervised pool in the background, found again by any later command."""
+
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from workers.stack import processes
+from workers.stack.account import Account
+
+PATIENCE_SECONDS = 35  # for a drain of 25 s, and what comes after it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Process:
+    """One process of the pool. `memory_bytes` is resident."""
+
+    pid: int
+    command: str
+    cpu_seconds: float
+    memory_bytes: int
+
+
+class LocalPool:
+    """`darkroom pool` as a background process of a local stack."""
+
+    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+        self.home = directory / "pool"
+        self.log = self.home / "pool.log"
+        self._environment = environment
+        self._pid_file = self.home / "pool.process"
+
+    @property
+    def running(self) -> bool:
+        """Whether the supervisor that this stack started is there."""
+        return processes.recall(self._pid_file) is not None
+
+    def start(self, *, photo: int) -> None:
+        """Start so many photo workers with their sweeper and relay, unless a pool runs."""
+        if self.running:
+            return
+        self.home.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "workers.supervisor", "--photo", str(photo)]
+        environment = {**os.environ, **self._environment}
+        started = processes.spawn(command, account=Account(), home=self.home, log=self.log, environment=environment)
+        processes.remember(started, self._pid_file)
+
+    def stop(self) -> None:
+        """Drain it and end it."""
+        if process := processes.recall(self._pid_file):
+            processes.end(process, signal.SIGTERM, patience_seconds=PATIENCE_SECONDS)
+        self._pid_file.unlink(missing_ok=True)
+
+    def processes(self) -> list[Process]:
+        """The supervisor and everything below it; none when the pool is down."""
+        process = processes.recall(self._pid_file)
+        if process is None:
+            return []
+        supervisor = psutil.Process(process.pid)
+        return [_describe(member) for member in (supervisor, *supervisor.children(recursive=True))]
+
+
+def _describe(process: psutil.Process) -> Process:
+    with process.oneshot():
+        words = process.cmdline()
+        module = words.index("-m") + 1 if "-m" in words else 0
+        clock = process.cpu_times()
+        return Process(
+            pid=process.pid,
+            command=" ".join(words[module:]),
+            cpu_seconds=clock.user + clock.system,
+            memory_bytes=process.memory_info().rss,
+        )
