@@ -21,6 +21,7 @@ SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of one pixel, by colour type
 GREY = (0, 4)
 WITH_ALPHA = (4, 6)
 XMP_PREFIX = b"XML:com.adobe.xmp\0\0\0\0\0"  # keyword, not compressed, no language, no translated keyword
+HEX_EXIF = b"Raw profile type exif\0"  # keyword of a text: a blank line, a name, a length, hexadecimal digits
 MOST_TEXT_BYTES = 4 << 20  # inflated, of all texts together; most decoders inflate them whether asked or not
 DEFLATE_RATIO = 1032  # at most: two bits stand for 258 bytes (RFC 1951)
 MOST_CHUNKS = 60_000  # 50 MB in pieces of 1 KB; encoders write 8 KB or more
@@ -42,7 +43,7 @@ def parse(data: memoryview, limits: Limits) -> Header:
     check_texts(chunks)
     frames = count_frames(chunks, kinds, limits)
     check_animation(frames, width, height, limits)
-    exif = read_exif(_body(chunks, b"eXIf") or memoryview(b""), limits.exif_bytes)
+    exif = read_exif(find_exif(chunks, limits), limits.exif_bytes)
     return Header(
         format=Format.PNG,
         width=width,
@@ -115,13 +116,9 @@ def inflate_profile(chunk: memoryview | None, limits: Limits) -> bytes | None:
     _name, _, rest = bytes(chunk).partition(b"\0")
     if rest[:1] != b"\0":  # the only method there is
         return None
-    inflater = zlib.decompressobj()
-    try:
-        profile = inflater.decompress(rest[1:], limits.icc_bytes + 1)
-    except zlib.error:
-        return None
-    check_profile(len(profile), limits)
-    return profile if inflater.eof else None
+    profile = inflate(rest[1:], limits.icc_bytes + 1)
+    check_profile(len(profile or b""), limits)
+    return profile
 
 
 def check_texts(chunks: Sequence[Chunk]) -> None:
@@ -131,10 +128,7 @@ def check_texts(chunks: Sequence[Chunk]) -> None:
     if sum(map(len, texts)) * DEFLATE_RATIO <= left:
         return
     for text in texts:
-        try:
-            left -= len(zlib.decompressobj().decompress(text, left + 1))
-        except zlib.error:
-            continue
+        left -= len(inflate(text, left + 1) or b"")
         if left < 0:
             raise Rejected("metadata_too_large", f"The PNG's texts inflate to more than {MOST_TEXT_BYTES:,} bytes.")
 
@@ -147,6 +141,29 @@ def compressed_text(chunk: Chunk) -> bytes:
         flags = bytes(chunk.body).partition(b"\0")[2]  # compressed, method, language, translated keyword, text
         return flags[2:].split(b"\0", 2)[-1] if flags[:1] == b"\1" else b""
     return b""
+
+
+def inflate(deflated: bytes, most: int) -> bytes | None:
+    """The inflated data, cut after `most` bytes; None if they are broken, or break off before that."""
+    inflater = zlib.decompressobj()
+    try:
+        inflated = inflater.decompress(deflated, most)
+    except zlib.error:
+        return None
+    return inflated if inflater.eof or len(inflated) == most else None
+
+
+def find_exif(chunks: Sequence[Chunk], limits: Limits) -> memoryview:
+    """The EXIF block of its own chunk, else of the text in which ImageMagick kept it before there was one; or empty."""
+    own = _body(chunks, b"eXIf")
+    if own is not None:
+        return own
+    kept = next((c for c in chunks if c.kind == b"zTXt" and c.body[: len(HEX_EXIF)] == HEX_EXIF), None)
+    text = inflate(compressed_text(kept), 3 * limits.exif_bytes) if kept else None
+    try:
+        return memoryview(bytes.fromhex((text or b"").split(b"\n", 3)[-1].decode("ascii")))
+    except ValueError:
+        return memoryview(b"")
 
 
 def find_xmp(chunks: Sequence[Chunk]) -> memoryview | None:

@@ -53,6 +53,23 @@ def test_the_orientation_is_exifs_even_behind_the_picture():
     )
 
 
+def test_exif_is_also_found_where_imagemagick_kept_it():
+    block = making.exif(making.short(making.ORIENTATION, 5))
+    text = f"\nexif\n{len(block):8}\n{block[:9].hex()}\n{block[9:].hex()}\n".encode()
+
+    assert read(making.png(before=hex_text(zlib.compress(text)))).orientation == 5
+
+
+@pytest.mark.parametrize("text", [b"\nexif\n 4\n4d4", b"\nexif\n 4\nnot hex", "\nexif\n 1\n٣٣".encode(), b"", b"\n"])
+def test_exif_that_cannot_be_read_from_a_text_is_dropped(text):
+    assert read(making.png(before=hex_text(zlib.compress(text)))).orientation == 1
+    assert read(making.png(before=hex_text(text))).orientation == 1
+
+
+def hex_text(deflated: bytes) -> bytes:
+    return making.chunk(b"zTXt", b"Raw profile type exif\0\0" + deflated)
+
+
 def test_xmp_tells_the_orientation_where_exif_does_not():
     texts, file = PngImagePlugin.PngInfo(), io.BytesIO()
     texts.add_itxt("XML:com.adobe.xmp", "<tiff:Orientation>3</tiff:Orientation>")
