@@ -76,7 +76,7 @@ def test_the_inks_of_an_untagged_jpeg_take_their_share_of_the_light(save, decode
 def test_inks_are_decoded_at_a_fraction_of_the_size(save):
     data = save(Image.new("CMYK", (64, 48), (0, 200, 0, 0)), "JPEG")
 
-    picture = decode(data, read_header(data, Limits()), scale=0.5)
+    picture = decode(data, read_header(data, Limits()), scale=0.4)  # 1/2 is the nearest that has room
 
     assert picture.pixels.shape == (24, 32, 3)
 
