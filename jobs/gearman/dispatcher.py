@@ -87,7 +87,7 @@ class ClientHandler(GearmanClientCommandHandler):  # type: ignore[misc]
     def recv_command(self, cmd_type: int, **arguments: Any) -> bool:
         """Hand an answer to the request that waits for it."""
         if "job_handle" in arguments:
-            arguments["job_handle"] = arguments["job_handle"].rstrip(b"\0")  # trap: WORK_FAIL's ends in a NUL
+            arguments["job_handle"] = arguments["job_handle"].rstrip(b"\0")  # trap: so ends a C worker's WORK_FAIL
         # Trap: as shipped, an answer to a request that was given up on raises KeyError in whatever is asked next.
         late = arguments.get("job_handle") not in self.handle_to_request_map
         if "job_handle" in arguments and cmd_type != GEARMAN_COMMAND_JOB_CREATED and late:

@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from gearman.protocol import GEARMAN_COMMAND_WORK_COMPLETE
 
 from jobs.gearman import Dispatcher, serve, survey
+from jobs.gearman.worker import Worker
 from jobs.job import Lane, Ticket
+from jobs.outages import Outages
 
 pytestmark = pytest.mark.server
 
@@ -19,8 +22,11 @@ pytestmark = pytest.mark.server
 class Loop:
     """A worker loop in a thread of this test. `ran` are the tickets that its function was called with, in order."""
 
-    def __init__(self, function: Callable[[Ticket], None] = lambda ticket: None) -> None:
+    def __init__(
+        self, function: Callable[[Ticket], None] = lambda ticket: None, connect_timeout_seconds: float = 0.5
+    ) -> None:
         self.ran: list[Ticket] = []
+        self._connect_timeout_seconds = connect_timeout_seconds
         self._function = function
         self._stop = threading.Event()
 
@@ -29,7 +35,7 @@ class Loop:
         thread = threading.Thread(
             target=serve,
             args=(servers, {"photo": self._run, "clip": self._run}, lambda: not self._stop.is_set()),
-            kwargs={"name": "worker-1", "connect_timeout_seconds": 0.5},
+            kwargs={"name": "worker-1", "connect_timeout_seconds": self._connect_timeout_seconds},
         )
         thread.start()
         try:
@@ -61,6 +67,14 @@ def is_registered(gearmand) -> bool:
 
 def is_drained(gearmand) -> bool:
     return all(queue.interactive + queue.batch + queue.running == 0 for queue in survey(gearmand.address, 5).queues)
+
+
+def run_one_job(gearmand, wait_until) -> None:
+    """Serve until the first job asks the loop to stop."""
+    loop = Loop(lambda ticket: loop.stop())
+    with loop.serving(gearmand.address):
+        wait_until(lambda: loop.ran)
+    assert len(loop.ran) == 1
 
 
 def test_every_ticket_runs_once_with_what_was_sent(gearmand, wait_until):
@@ -164,27 +178,50 @@ def test_the_other_servers_work_goes_on_while_one_is_dead(gearmand, second_gearm
         wait_until(lambda: len(loop.ran) == 30)
 
 
-def test_a_server_that_hangs_after_it_was_asked_for_a_job_does_not_keep_the_worker(
-    gearmand, second_gearmand, wait_until
+def test_a_server_that_hangs_when_it_is_asked_for_a_job_does_not_keep_the_worker(
+    gearmand, second_gearmand, wait_until, monkeypatch
 ):
-    def hang_the_server(ticket: Ticket) -> None:
-        if ticket.job_id == 1:
-            gearmand.pause()
+    monkeypatch.setattr("jobs.gearman.worker.SILENCE_SECONDS", 0.5)
 
-    send(gearmand, tickets(1, 2))
-    try:
-        with Loop(hang_the_server).serving(gearmand.address, second_gearmand.address) as loop:
-            wait_until(lambda: loop.ran)
+    def be_woken_by_a_server_that_hangs(ticket: Ticket) -> None:
+        if ticket.job_id == 1:
+            send(gearmand, tickets(2))
+            time.sleep(0.1)
+            gearmand.pause()
             send(second_gearmand, tickets(3))
-            wait_until(lambda: tickets(3)[0] in loop.ran)
+
+    try:
+        with Loop(be_woken_by_a_server_that_hangs).serving(gearmand.address, second_gearmand.address) as loop:
+            wait_until(lambda: is_registered(gearmand) and is_registered(second_gearmand))
+            send(second_gearmand, tickets(1))
+            wait_until(lambda: loop.ran == tickets(1, 3), seconds=5.0)
     finally:
         gearmand.resume()
+
+
+def test_a_complaint_of_the_server_does_not_hold_up_the_next_job(gearmand, wait_until):
+    ran: list[Ticket] = []
+
+    def answer_a_job_that_is_nobodys(ticket: Ticket) -> None:
+        ran.append(ticket)
+        for handler in worker.handler_to_connection_map:
+            handler.send_command(GEARMAN_COMMAND_WORK_COMPLETE, job_handle=b"H:nobody:1", data=b"")
+
+    functions = {"photo": answer_a_job_that_is_nobodys}
+    worker = Worker([gearmand.address], functions, lambda: len(ran) < 2, 1.0, Outages())
+    send(gearmand, tickets(1, 2))
+    began = time.monotonic()
+    worker.work(poll_timeout=5.0)
+
+    assert ran == tickets(1, 2)
+    assert time.monotonic() - began < 2.0
 
 
 def test_swallowed_connections_do_not_keep_the_worker_from_the_other_server(gearmand, swallowing_address, wait_until):
     send(gearmand, tickets(*range(200)))
 
-    with Loop(lambda ticket: time.sleep(0.01)).serving(swallowing_address, gearmand.address) as loop:
+    loop = Loop(lambda ticket: time.sleep(0.01), connect_timeout_seconds=2.0)
+    with loop.serving(swallowing_address, gearmand.address):
         wait_until(lambda: len(loop.ran) == 200, seconds=6.0)
 
 
@@ -205,15 +242,24 @@ def test_a_loop_without_any_server_ends_within_a_second(closed_address):
 
 
 def test_a_loop_that_is_stopped_during_a_job_answers_it_and_leaves_the_rest(gearmand, wait_until):
-    stopping = Loop(lambda ticket: stopping.stop())
     send(gearmand, tickets(1, 2))
 
-    with stopping.serving(gearmand.address):
-        wait_until(lambda: stopping.ran)
+    run_one_job(gearmand, wait_until)
 
-    assert len(stopping.ran) == 1
     left = {queue.function: (queue.interactive, queue.running) for queue in survey(gearmand.address, 5).queues}
     assert left == {"photo": (1, 0), "clip": (0, 0)}
+
+
+def test_loops_that_are_stopped_during_a_job_do_not_use_up_the_retries_of_the_next(gearmand, wait_until):
+    """The server drops a job silently that three workers took and did not answer."""
+    send(gearmand, tickets(99, lane=Lane.BATCH))
+    for job_id in range(4):
+        send(gearmand, tickets(job_id))
+        run_one_job(gearmand, wait_until)
+
+    with Loop().serving(gearmand.address) as loop:
+        wait_until(lambda: loop.ran, seconds=2.0)
+    assert [ticket.job_id for ticket in loop.ran] == [99]
 
 
 def test_a_worker_that_gets_sigterm_while_idle_exits_within_a_second(gearmand, wait_until):
