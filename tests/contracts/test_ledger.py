@@ -22,9 +22,10 @@ MANY = 10_000
 
 @dataclass(kw_only=True)
 class Subject:
-    """A ledger, an owner nobody else has, and a way to let time pass for that owner's jobs."""
+    """A ledger as two clients see it, an owner nobody else has, and a way to let time pass for that owner's jobs."""
 
     ledger: Ledger
+    beside: Ledger
     owner_id: int
     pass_seconds: Callable[[float], None]
     told: list[Event]
@@ -71,7 +72,7 @@ def memory_subject(owner_id: int) -> Subject:
         now[0] += timedelta(seconds=seconds)
 
     ledger = MemoryLedger(clock=lambda: now[0])
-    return Subject(ledger=ledger, owner_id=owner_id, pass_seconds=pass_seconds, told=[])
+    return Subject(ledger=ledger, beside=ledger, owner_id=owner_id, pass_seconds=pass_seconds, told=[])
 
 
 def postgres_subject(owner_id: int, settings: Any) -> Subject:
@@ -81,8 +82,8 @@ def postgres_subject(owner_id: int, settings: Any) -> Subject:
             shift = "UPDATE darkroom.jobs SET due_at = due_at - %s * interval '1 second' WHERE owner_id = %s"
             cursor.execute(shift, (seconds, owner_id))
 
-    ledger = PostgresLedger(settings.database_url)
-    return Subject(ledger=ledger, owner_id=owner_id, pass_seconds=pass_seconds, told=[])
+    ledger, beside = PostgresLedger(settings.database_url), PostgresLedger(settings.database_url)
+    return Subject(ledger=ledger, beside=beside, owner_id=owner_id, pass_seconds=pass_seconds, told=[])
 
 
 @pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.server)])
@@ -175,15 +176,15 @@ def test_a_key_may_have_200_characters_and_no_more(subject: Subject) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [{"media_id": 1 << 62}, {"owner_id": 3}, {"source_key": "originals/other"}],
+    ("what", "shift"),
+    [("media_id", 1), ("owner_id", 1), ("source_key", "/other")],
     ids=["no such media", "of another owner", "of another original"],
 )
-def test_a_further_generation_is_of_the_owners_own_media_and_original(subject: Subject, changes: Any) -> None:
+def test_a_further_generation_is_of_the_owners_own_media_and_original(subject: Subject, what: str, shift: Any) -> None:
     media = subject.publish()
 
     with pytest.raises(Rejected) as refusal:
-        subject.submit("again", **{"media_id": media.media_id} | changes)
+        subject.submit("again", **{"media_id": media.media_id, what: getattr(media, what) + shift})
     assert refusal.value.code == "unknown_media"
 
 
@@ -633,6 +634,18 @@ def test_a_relay_takes_no_more_than_it_was_asked_to(subject: Subject) -> None:
         pass
 
     assert set(batches) == {1}
+
+
+def test_while_one_relay_publishes_another_has_nothing_to_do(subject: Subject) -> None:
+    subject.events()
+    subject.publish("first")
+    subject.publish("second")
+    beside: list[int] = []
+
+    subject.ledger.relay(lambda events: beside.append(subject.beside.relay(subject.told.extend, MANY)), 1)
+
+    assert beside == [0]
+    assert len(subject.events()) == 1
 
 
 # Looking
