@@ -1,5 +1,6 @@
 """PNG and APNG: one walk over the chunks that inflates nothing without a bound (W3C PNG, third edition)."""
 
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from struct import Struct
@@ -21,7 +22,8 @@ SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of one pixel, by colour type
 GREY = (0, 4)
 WITH_ALPHA = (4, 6)
 XMP_PREFIX = b"XML:com.adobe.xmp\0\0\0\0\0"  # keyword, not compressed, no language, no translated keyword
-HEX_EXIF = b"Raw profile type exif\0"  # keyword of a text: a blank line, a name, a length, hexadecimal digits
+HEX_EXIF = b"Raw profile type exif\0"  # the keyword of a text
+HEX_BLOCK = re.compile(rb"\n[^\n]*\n *\d+\n([0-9A-Fa-f\n]*)")  # what is in it: a name, a length, the bytes
 MOST_TEXT_BYTES = 4 << 20  # inflated, of all texts together; most decoders inflate them whether asked or not
 DEFLATE_RATIO = 1032  # at most: two bits stand for 258 bytes (RFC 1951)
 MOST_CHUNKS = 60_000  # 50 MB in pieces of 1 KB; encoders write 8 KB or more
@@ -160,10 +162,9 @@ def find_exif(chunks: Sequence[Chunk], limits: Limits) -> memoryview:
         return own
     kept = next((c for c in chunks if c.kind == b"zTXt" and c.body[: len(HEX_EXIF)] == HEX_EXIF), None)
     text = inflate(compressed_text(kept), 3 * limits.exif_bytes) if kept else None
-    try:
-        return memoryview(bytes.fromhex((text or b"").split(b"\n", 3)[-1].decode("ascii")))
-    except ValueError:
-        return memoryview(b"")
+    found = HEX_BLOCK.match(text or b"")
+    digits = found[1].replace(b"\n", b"").decode("ascii") if found else ""
+    return memoryview(bytes.fromhex(digits[: len(digits) // 2 * 2]))
 
 
 def find_xmp(chunks: Sequence[Chunk]) -> memoryview | None:

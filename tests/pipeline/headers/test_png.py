@@ -58,6 +58,7 @@ def test_exif_is_also_found_where_imagemagick_kept_it():
     text = f"\nexif\n{len(block):8}\n{block[:9].hex()}\n{block[9:].hex()}\n".encode()
 
     assert read(making.png(before=hex_text(zlib.compress(text)))).orientation == 5
+    assert read(making.png(before=hex_text(zlib.compress(text + b"junk")))).orientation == 5
 
 
 @pytest.mark.parametrize("text", [b"\nexif\n 4\n4d4", b"\nexif\n 4\nnot hex", "\nexif\n 1\n٣٣".encode(), b"", b"\n"])
