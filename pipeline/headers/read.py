@@ -21,12 +21,15 @@ PARSERS: Mapping[Format, Callable[[memoryview, Limits], Header]] = {
 
 
 def read_header(data: bytes | memoryview, limits: Limits) -> Header:
-    """What a photo says of itself, without decoding a pixel. Time is linear in the bytes, and mostly constant.
+    """What a photo says of itself, without decoding a pixel.
+
+    A phone's JPEG takes 0.05 ms whatever its size, a progressive one 0.5 ms per MB, a HEIC of 48 tiles 1 ms; 50 MB made
+    to cost time take about a second.
 
     Raises:
         Rejected: `empty_file`, `too_many_bytes`, `unknown_format`, `video_not_photo`, `unsupported_variant`,
             `corrupt_header`, `no_pixels`, `side_too_long`, `too_many_pixels`, `too_many_frames`,
-            `too_many_animation_pixels`, `too_many_scans` or `profile_too_large`.
+            `too_many_animation_pixels`, `too_many_scans`, `profile_too_large` or `metadata_too_large`.
     """
     view = memoryview(data).toreadonly()
     check_bytes(len(view), limits)

@@ -1,10 +1,10 @@
 """Which format the bytes are. Names and the client's Content-Type are never asked."""
 
 from collections.abc import Callable
-from struct import Struct
 
 from jobs.errors import Rejected
 from pipeline.headers.header import Format
+from pipeline.headers.reader import U32, number
 
 # ISO/IEC 23008-12 (HEIF), 23000-22 (MIAF) and the AV1 Image File Format: brands of still images and image sequences.
 # Which codec is inside is told by the primary item, not by the brand.
@@ -73,7 +73,7 @@ def sniff(data: memoryview) -> Format:
 
 def _brands(data: memoryview) -> list[bytes]:
     """The major and the compatible brands of an `ftyp` box at the start."""
-    end = min(Struct(">I").unpack_from(data)[0], len(data), 16 + 4 * BRANDS_READ)
+    end = min(number(U32, data, 0), len(data), 16 + 4 * BRANDS_READ)
     return [bytes(data[8:12]), *(bytes(data[at : at + 4]) for at in range(16, end, 4))]
 
 

@@ -12,8 +12,9 @@ from pipeline.headers.xmp import orientation_of
 
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, STRIP_OFFSETS, SAMPLES = 0x100, 0x101, 0x102, 0x106, 0x111, 0x115
 TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS = 0x142, 0x143, 0x144
-COLOUR_MAP, EXTRA_SAMPLES, XMP, PROFILE, DNG_VERSION = 0x140, 0x152, 0x2BC, 0x8773, 0xC612
+SUBFILE_TYPE, COLOUR_MAP, SUB_DIRECTORIES, EXTRA_SAMPLES, XMP, PROFILE = 0xFE, 0x140, 0x14A, 0x152, 0x2BC, 0x8773
 COMPONENTS = {0: 1, 1: 1, 2: 3, 3: 3, 5: 4, 6: 3, 8: 3}  # by photometric interpretation: grey, RGB, palette, CMYK ...
+PREVIEW = 1  # bit of the subfile type: a reduced version of another picture in the file
 PALETTE = 3  # a photometric interpretation
 ALPHA = (1, 2)  # of the extra samples: premultiplied or not
 MOST_BITS = 32
@@ -26,6 +27,7 @@ def parse(data: memoryview, limits: Limits) -> Header:
     page = read_directory(data, dialect, at)
     width, height = page.integer(WIDTH) or 0, page.integer(HEIGHT) or 0
     check_size(width, height, side=limits.side, pixels=limits.pixels)
+    check_is_the_picture(page)
     components, bits = read_samples(page)
     check_extent(page, limits)
     profile = page.value(PROFILE)
@@ -54,6 +56,12 @@ def read_start(data: memoryview) -> tuple[Dialect, int]:
     return BIG[order], number(BIG[order].offset, data, 8)
 
 
+def check_is_the_picture(page: Directory) -> None:
+    """Raise Rejected `unsupported_variant` for a raw photo: a preview, with the sensor's data below it."""
+    if SUB_DIRECTORIES in page.entries and (page.integer(SUBFILE_TYPE) or 0) & PREVIEW:
+        raise unsupported("This TIFF is a raw photo; it must be developed first.")
+
+
 def read_samples(page: Directory) -> tuple[int, int]:
     """Colour channels and bits of one channel.
 
@@ -62,8 +70,8 @@ def read_samples(page: Directory) -> tuple[int, int]:
     """
     photometric, samples = page.integer(PHOTOMETRIC), page.integer(SAMPLES) or 1
     bits = max(page.integers(BITS)[:MOST_SAMPLES], default=1)
-    if photometric not in COMPONENTS or DNG_VERSION in page.entries:
-        raise unsupported(f"TIFF with photometric interpretation {photometric}; a raw photo must be developed first.")
+    if photometric not in COMPONENTS:
+        raise unsupported(f"TIFF with photometric interpretation {photometric}.")
     if not 1 <= samples <= MOST_SAMPLES or not 1 <= bits <= MOST_BITS:
         raise unsupported(f"TIFF with {samples} samples of {bits} bits a pixel.")
     if photometric == PALETTE and not page.integers(COLOUR_MAP):

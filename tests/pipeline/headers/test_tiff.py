@@ -86,6 +86,10 @@ def test_the_camera_is_kept():
     assert (read(photo).capture.make, read(photo).capture.model) == ("Nikon", "F3")
 
 
+def test_a_preview_without_a_picture_below_it_is_the_picture():
+    assert read(making.tiff(making.page(7, 5, making.long(0xFE, 1)))).width == 7
+
+
 def entries(**changes: int | None) -> bytes:
     tags = {"photometric": 0x106, "samples": 0x115, "bits": 0x102, "strips": 0x111}
     kept = [entry for entry in making.page() if entry[0] not in [tags[name] for name in changes]]
@@ -100,9 +104,9 @@ def entries(**changes: int | None) -> bytes:
         entries(photometric=None),
         entries(samples=9),
         entries(bits=64),
-        making.tiff(making.page(7, 5, making.long(0xC612, 1))),
+        making.tiff(making.page(7, 5, making.long(0xFE, 1), making.long(0x14A, 8))),
     ],
-    ids=["sensor mosaic", "no photometric", "9 samples", "64 bits", "DNG"],
+    ids=["sensor mosaic", "no photometric", "9 samples", "64 bits", "preview of a raw photo"],
 )
 def test_a_tiff_that_is_no_photo_is_refused_as_such(photo):
     assert refusal_of(photo) == "unsupported_variant"
