@@ -23,7 +23,8 @@ NAMESPACE = uuid.UUID("0d8e4a53-6c1f-4b1e-9a2e-6f1d2c0b7a94")  # of keys that ar
 class UploadForm:
     """A multipart/form-data POST that stores one original: the fields in this order, then the file as `file`.
 
-    The browser or app adds a `Content-Type` field that begins with `image/`.
+    The browser or app adds a `Content-Type` field that begins with `image/`. Until it expires the form can be posted
+    again, and the last post stands: submit the key after the upload has ended.
     """
 
     url: str

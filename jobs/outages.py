@@ -3,6 +3,8 @@
 import logging
 import random
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 log = logging.getLogger(__name__)
 
@@ -26,14 +28,24 @@ class Outages:
         self._tried_again_at[server] = time.monotonic() + patience_seconds
         return True
 
-    def lost(self, server: str, waited_seconds: float) -> None:
+    @contextmanager
+    def trial(self, server: str) -> Iterator[None]:
+        """Note how a conversation with the server ends: by whatever it raises, which passes through, or well."""
+        began = time.monotonic()
+        try:
+            yield
+        except Exception:
+            self._lost(server, time.monotonic() - began)
+            raise
+        self._answered(server)
+
+    def _lost(self, server: str, waited_seconds: float) -> None:
         """Leave a server alone for a while: the longer it kept us waiting, the longer. Jittered."""
         pause = (PAUSE_SECONDS + PAUSE_PER_WAITED * waited_seconds) * random.uniform(0.5, 1.0)  # noqa: S311
         if server not in self._tried_again_at:
             log.warning("broker.lost", extra={"server": server})
         self._tried_again_at[server] = time.monotonic() + pause
 
-    def answered(self, server: str) -> None:
-        """Trust a server again."""
+    def _answered(self, server: str) -> None:
         if self._tried_again_at.pop(server, None) is not None:
             log.info("broker.back", extra={"server": server})

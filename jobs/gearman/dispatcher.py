@@ -1,7 +1,6 @@
 """Submitting tickets. The ledger has the job already, so a ticket that no server takes is late, not lost."""
 
 import logging
-import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -34,7 +33,7 @@ class Dispatcher:
         self._outages = outages or Outages()
         self._patience_seconds = connect_timeout_seconds / max(1, len(servers))
         self._servers = tuple(servers)
-        self._clients: dict[str, Client] = {}
+        self._clients: dict[str, JobServerClient] = {}
 
     def send(self, tickets: Sequence[Ticket]) -> None:
         """Queue the tickets in the background, each in its lane. A ticket that is queued already is folded into itself.
@@ -61,24 +60,26 @@ class Dispatcher:
         """Offer the tickets to one server; returns those that it did not take."""
         refused: list[Ticket] = []
         for start in range(0, len(tickets), BATCH):
-            began = time.monotonic()
             try:
-                refused += self._client(server).submit(tickets[start : start + BATCH])
+                with self._outages.trial(server):
+                    refused += self._client(server).submit(tickets[start : start + BATCH])
             except GearmanError:
-                self._clients.pop(server).shutdown()
-                self._outages.lost(server, time.monotonic() - began)
+                self._discard(server)
                 return refused + tickets[start:]
-            self._outages.answered(server)
         return refused
 
-    def _client(self, server: str) -> "Client":
+    def _client(self, server: str) -> "JobServerClient":
         """The client of this server, with a connection that stands, or a new one."""
-        # A client that met an error is never used again, so no late answer can reach another ticket's request; and a
-        # server that was restarted since the last send is noticed before a ticket is lost on the old connection.
-        client = self._clients.get(server)
-        if client is None or not client.quiet():
-            client = self._clients[server] = Client(server, self._patience_seconds)
-        return client
+        # A server that was restarted since the last send is noticed before a ticket is lost on the old connection.
+        if server in self._clients and not self._clients[server].quiet():
+            self._discard(server)
+        if server not in self._clients:
+            self._clients[server] = JobServerClient(server, self._patience_seconds)
+        return self._clients[server]
+
+    def _discard(self, server: str) -> None:
+        # A client that met an error is never used again, so no late answer can reach another ticket's request.
+        self._clients.pop(server).shutdown()
 
 
 class ClientHandler(GearmanClientCommandHandler):  # type: ignore[misc]
@@ -108,7 +109,7 @@ class ClientHandler(GearmanClientCommandHandler):  # type: ignore[misc]
         return bool(super().recv_status_res(known=known.decode(), running=running.decode(), **counts))
 
 
-class Client(GearmanClient):  # type: ignore[misc]
+class JobServerClient(GearmanClient):  # type: ignore[misc]
     """gearman3's client for one job server, cured."""
 
     command_handler_class = ClientHandler

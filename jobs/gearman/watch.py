@@ -1,6 +1,5 @@
 """Noticing that a job server was restarted, which means that its queue is gone."""
 
-import time
 from collections.abc import Sequence
 
 from gearman.errors import ConnectionError as GearmanConnectionError
@@ -36,13 +35,11 @@ class BrokerWatch:
         connection.close()
         if not self._outages.worth_trying(server, self._patience_seconds):
             return False
-        began = time.monotonic()
         try:
-            connection.connect()
+            with self._outages.trial(server):
+                connection.connect()
         except GearmanConnectionError:
-            self._outages.lost(server, time.monotonic() - began)
             return False
-        self._outages.answered(server)
         return True
 
 

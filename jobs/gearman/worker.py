@@ -128,13 +128,11 @@ class Worker(GearmanWorker):  # type: ignore[misc]
             return True
         if not self._outages.worth_trying(server, self._patience_seconds):
             return False
-        began = time.monotonic()
         try:
-            self.establish_connection(connection)
+            with self._outages.trial(server):
+                self.establish_connection(connection)
         except GearmanConnectionError:
-            self._outages.lost(server, time.monotonic() - began)
             return False
-        self._outages.answered(server)
         return True
 
     def _give_up_silent_server(self) -> None:

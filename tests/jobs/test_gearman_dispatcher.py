@@ -10,7 +10,7 @@ from gearman import JOB_FAILED
 from jobs.errors import BrokerUnavailable
 from jobs.gearman import Dispatcher, survey
 from jobs.gearman.admin import Admin
-from jobs.gearman.dispatcher import Client
+from jobs.gearman.dispatcher import JobServerClient
 from jobs.job import Lane, Ticket
 
 pytestmark = pytest.mark.server
@@ -45,7 +45,7 @@ def answer_one_job(gearmand, answer: int, after_handle: bytes = b"") -> None:
         time.sleep(0.1)
 
 
-def submit(client: Client, task: str, unique: str):
+def submit(client: JobServerClient, task: str, unique: str):
     return client.submit_job(task, b"", unique, background=True, wait_until_complete=False, poll_timeout=5)
 
 
@@ -156,7 +156,7 @@ def test_tickets_that_a_full_queue_refuses_are_unavailable_and_the_others_are_ta
 
 
 def test_a_refused_request_fails_and_the_next_gets_its_own_handle(gearmand):
-    client = Client(gearmand.address, PATIENCE_SECONDS)
+    client = JobServerClient(gearmand.address, PATIENCE_SECONDS)
     submit(client, "photo", "a")
     Admin(gearmand.address, 5).send_maxqueue("photo", 1)
 
@@ -167,7 +167,7 @@ def test_a_refused_request_fails_and_the_next_gets_its_own_handle(gearmand):
 
 
 def test_a_queued_job_reads_as_known_and_not_running(gearmand):
-    client = Client(gearmand.address, PATIENCE_SECONDS)
+    client = JobServerClient(gearmand.address, PATIENCE_SECONDS)
     request = submit(client, "photo", "a")
 
     status = client.get_job_status(request, poll_timeout=5).status
@@ -176,7 +176,7 @@ def test_a_queued_job_reads_as_known_and_not_running(gearmand):
 
 
 def test_a_late_answer_does_not_disturb_later_requests(gearmand):
-    client = Client(gearmand.address, PATIENCE_SECONDS)
+    client = JobServerClient(gearmand.address, PATIENCE_SECONDS)
     given_up = client.submit_job("photo", b"", unique="a", poll_timeout=0.2)
     assert given_up.timed_out
     del given_up
@@ -190,7 +190,7 @@ def test_a_late_answer_does_not_disturb_later_requests(gearmand):
 @pytest.mark.parametrize("after_handle", [b"", b"\0"])
 def test_a_failed_job_is_told_to_whoever_waits_for_it(gearmand, after_handle):
     """The server passes the packet on as the worker sent it: those in C end it in a NUL."""
-    client = Client(gearmand.address, PATIENCE_SECONDS)
+    client = JobServerClient(gearmand.address, PATIENCE_SECONDS)
     request = client.submit_job("photo", b"", wait_until_complete=False, poll_timeout=5)
     answer_one_job(gearmand, WORK_FAIL, after_handle)
 
