@@ -99,6 +99,8 @@ class Connection:
             with link.connection.cursor() as cursor:
                 cursor.execute(query, parameters)
                 return cursor.fetchall() if cursor.description else []
+        except ValueError as error:  # psycopg2's word for a text with NUL or half of a surrogate pair
+            raise psycopg2.DataError(str(error)) from error
         except psycopg2.Error as error:
             if _is_loss(error):
                 link.connection.close()
@@ -115,7 +117,7 @@ class Connection:
 
 def _is_loss(error: psycopg2.Error) -> bool:
     """Whether the connection is of no more use: it was cut, or the server said that it goes away."""
-    if isinstance(error, psycopg2.ProgrammingError):
+    if isinstance(error, psycopg2.ProgrammingError | psycopg2.DataError):
         return False
     return error.pgcode is None or error.pgcode.startswith(("08", "57P"))
 
@@ -135,4 +137,4 @@ def _translation(error: psycopg2.Error) -> DarkroomError:
         return Rejected("invalid_request", f"the ledger does not take this: {error}".strip())
     if error.pgcode in NOT_MIGRATED:
         return LedgerUnavailable(f"the database is not migrated, run `darkroom db migrate`: {error}".strip())
-    return LedgerUnavailable(f"PostgreSQL or PgBouncer did not answer: {error}".strip())
+    return LedgerUnavailable(f"PostgreSQL or PgBouncer did not do it: {error}".strip())

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from threading import Lock, RLock
+from threading import Lock
 from typing import Any
 
 from jobs.errors import Rejected
@@ -67,13 +67,13 @@ class MemoryLedger:
         self._jobs: dict[int, _Job] = {}
         self._media: dict[int, _Media] = {}
         self._outbox: list[Event] = []
-        self._lock = RLock()
+        self._lock = Lock()
         self._relay_lock = Lock()
 
     def submit(self, order: Order) -> Receipt:
         """Write the job once per (owner, function, key)."""
-        if len(order.key) > LONGEST_KEY:
-            raise Rejected("invalid_request", f"the key has {len(order.key)} characters, more than {LONGEST_KEY}")
+        if len(order.key) > LONGEST_KEY or "\0" in order.key or order.key.encode(errors="ignore").decode() != order.key:
+            raise Rejected("invalid_request", f"the key {order.key!r} is longer than {LONGEST_KEY} or cannot be stored")
         with self._lock:
             known = self._find(order)
             job = known or self._write(order)

@@ -36,11 +36,11 @@ def judge(error: Exception, attempt: int, jitter: float) -> Again | Bury:
     `internal_error`: it is as patient as Unavailable, because the next release may have it mended.
     """
     if isinstance(error, Rejected):
-        return Bury(code=error.code, reason=str(error), then=JobState.REJECTED)
+        return Bury(code=error.code, reason=_storable(str(error)), then=JobState.REJECTED)
     if isinstance(error, Unavailable):
-        patience, code, reason = type(error), error.code, str(error)
+        patience, code, reason = type(error), error.code, _storable(str(error))
     else:
-        patience, code, reason = Unavailable, "internal_error", f"{type(error).__name__}: {error}"
+        patience, code, reason = Unavailable, "internal_error", _storable(f"{type(error).__name__}: {error}")
     if attempt >= patience.attempts:
         return Bury(code=code, reason=reason, then=JobState.DEAD)
     return Again(code=code, reason=reason, delay_seconds=_delay_seconds(patience, attempt, jitter))
@@ -49,3 +49,8 @@ def judge(error: Exception, attempt: int, jitter: float) -> Again | Bury:
 def _delay_seconds(patience: type[Unavailable], attempt: int, jitter: float) -> float:
     whole = min(patience.longest_delay_seconds, patience.first_delay_seconds * 2.0 ** (attempt - 1))
     return whole * (1 - jitter / 2)
+
+
+def _storable(text: str) -> str:
+    """An error may quote what a decoder met; PostgreSQL's text holds neither NUL nor half of a surrogate pair."""
+    return text.replace("\0", "?").encode(errors="replace").decode()

@@ -113,7 +113,8 @@ class PostgresLedger:
     def fail(self, job: Job, *, code: str, reason: str, then: JobState, delay_seconds: float = 0.0) -> bool:
         """Note a failed attempt, and settle the job or queue it again."""
         (noted,) = self._step(
-            "SELECT darkroom.fail(%s, %s, %s, %s, %s, %s)", job.job_id, job.fence, code, reason, then, delay_seconds
+            "SELECT darkroom.fail(%s, %s, %s, %s, %s, %s)",
+            *(job.job_id, job.fence, code, reason, then, delay_seconds),
         )
         return bool(noted)
 
@@ -180,7 +181,10 @@ class PostgresLedger:
         return self.media(media_id)
 
     def relay(self, publish: Callable[[Sequence[Event]], None], limit: int) -> int:
-        """Publish and forget the oldest events in one transaction, which holds this ledger's connection meanwhile."""
+        """Publish and forget the oldest events in one transaction.
+
+        It holds this ledger's connection: `publish` must not call the same ledger, and other threads wait for it.
+        """
         with self._connection.transaction() as cursor:
             cursor.execute(EVENTS, (limit,))
             events = [Event(**_named(Event, row)) for row in cursor.fetchall()]

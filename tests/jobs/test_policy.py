@@ -74,6 +74,15 @@ def test_a_mistake_of_ours_is_retried_and_named_by_its_type():
     assert judge(KeyError("w1080"), 5, 0.0).then == JobState.DEAD
 
 
+@given(text=st.text(st.characters(exclude_categories=[]) | st.sampled_from("\0\ud800")))
+def test_a_reason_can_be_stored_whatever_bytes_an_error_quotes(text):
+    for error in (Rejected("corrupt", text), HandsDied(text), ValueError(text)):
+        reason = judge(error, 1, 0.5).reason
+
+        assert "\0" not in reason
+        assert len(reason.encode().decode()) >= len(text)
+
+
 @given(kind=classes, attempt=st.integers(1, 25), jitter=jitters)
 def test_every_verdict_is_a_set_of_arguments_for_failing_the_job(kind, attempt, jitter):
     arguments = asdict(judge(kind("away"), attempt, jitter))

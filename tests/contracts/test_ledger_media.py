@@ -1,0 +1,177 @@
+"""What every ledger promises of a media: its generations, its events, and how all of it is looked at."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from jobs.errors import Rejected
+from jobs.job import JobState
+
+MANY = 10_000
+
+
+# Generations
+
+
+def test_each_publication_is_a_further_generation_and_the_earlier_ones_are_kept(subject):
+    first = subject.publish("first", "a")
+    second = subject.publish("second", "b", media_id=first.media_id)
+
+    assert (second.generation, second.sha256) == (2, subject.publication(first.media_id, "b").sha256)
+    assert subject.ledger.generations(first.media_id) == [first, second]
+
+
+def test_a_media_that_was_never_published_has_no_generations(subject):
+    assert subject.ledger.generations(subject.submit().media_id) == []
+
+
+def test_a_rollback_publishes_an_earlier_generation_as_a_new_one(subject):
+    first = subject.publish("first", "a")
+    second = subject.publish("second", "b", media_id=first.media_id)
+    subject.events()
+
+    rolled_back = subject.ledger.rollback(first.media_id, 1)
+
+    (event,) = subject.events()
+    assert rolled_back == replace(first, generation=3, ready_at=rolled_back.ready_at)
+    assert subject.ledger.generations(first.media_id) == [first, second, rolled_back]
+    assert (event.topic, event.version) == ("media.ready", 3)
+    assert event.payload == {"generation": 3, "rolled_back_to": 1}
+
+
+@pytest.mark.parametrize("generation", [0, 2, 3])
+def test_only_an_earlier_generation_can_be_rolled_back_to(subject, generation):
+    media = subject.publish("first", "a")
+    subject.publish("second", "b", media_id=media.media_id)
+
+    with pytest.raises(Rejected) as refusal:
+        subject.ledger.rollback(media.media_id, generation)
+    assert refusal.value.code == "unknown_generation"
+
+
+def test_an_older_job_that_finishes_late_does_not_replace_what_was_asked_for_after_it(subject):
+    older = subject.start("older")
+    newer = subject.start("newer", media_id=older.media_id)
+    subject.ledger.finish(newer, subject.publication(older.media_id, "n"))
+    subject.events()
+
+    assert subject.ledger.finish(older, subject.publication(older.media_id, "o"))
+
+    status = subject.ledger.status(older.job_id)
+    media = subject.ledger.media(older.media_id)
+    assert (status.state, status.code) == (JobState.DONE, "superseded")
+    assert (media.generation, media.sha256) == (1, subject.publication(older.media_id, "n").sha256)
+    assert subject.events() == []
+
+
+def test_a_job_that_was_asked_for_before_a_rollback_does_not_undo_it(subject):
+    first = subject.publish("first", "a")
+    subject.publish("second", "b", media_id=first.media_id)
+    late = subject.start("late", media_id=first.media_id)
+    subject.ledger.rollback(first.media_id, 1)
+
+    subject.ledger.finish(late, subject.publication(first.media_id, "l"))
+    assert subject.ledger.media(first.media_id).sha256 == first.sha256
+    assert subject.publish("after", "z", media_id=first.media_id).generation == 4
+
+
+# Events
+
+
+def test_every_publication_is_told_with_the_generation_as_its_version(subject):
+    job = subject.start()
+    subject.ledger.finish(job, subject.publication(job.media_id))
+    subject.publish("second", "b", media_id=job.media_id)
+
+    first, second = subject.events()
+    assert (first.topic, first.media_id, first.owner_id) == ("media.ready", job.media_id, subject.owner_id)
+    assert first.payload == {"job_id": job.job_id, "generation": 1}
+    assert (first.version, second.version) == (1, 2)
+    assert first.seq < second.seq
+    assert first.created_at is not None
+
+
+def test_events_that_could_not_be_published_come_again(subject):
+    subject.publish()
+
+    def refuse(events):
+        raise ConnectionError("the reader is away")
+
+    with pytest.raises(ConnectionError):
+        subject.ledger.relay(refuse, MANY)
+    assert [event.topic for event in subject.events()] == ["media.ready"]
+    assert subject.events() == []
+
+
+def test_a_relay_takes_no_more_than_it_was_asked_to(subject):
+    subject.events()
+    subject.publish("first")
+    subject.publish("second")
+    batches: list[int] = []
+
+    while subject.ledger.relay(lambda events: batches.append(len(events)), 1):
+        pass
+
+    assert set(batches) == {1}
+
+
+def test_while_one_relay_publishes_another_has_nothing_to_do(subject):
+    subject.events()
+    subject.publish("first")
+    subject.publish("second")
+    beside: list[int] = []
+
+    subject.ledger.relay(lambda events: beside.append(subject.beside.relay(subject.told.extend, MANY)), 1)
+
+    assert beside == [0]
+    assert len(subject.events()) == 1
+
+
+# Looking
+
+
+def test_jobs_are_listed_newest_first_by_state_and_time(subject):
+    start = subject.ledger.status(subject.submit("first").job_id).submitted_at
+    dead = subject.start("dead")
+    subject.fail(dead, JobState.DEAD)
+    last = subject.submit("last").job_id
+
+    def listed(**by):
+        found = subject.ledger.jobs(**{"limit": MANY} | by)
+        return [status.job_id for status in found if status.owner_id == subject.owner_id]
+
+    assert [listed()[0], listed()[1]] == [last, dead.job_id]
+    assert listed(state=JobState.DEAD) == [dead.job_id]
+    assert len(listed(since=start)) == 3
+    assert listed(since=start + timedelta(hours=1)) == []
+    assert len(subject.ledger.jobs(limit=2)) == 2
+
+
+def test_the_counts_are_of_every_state_but_done_and_of_the_waiting_events(subject):
+    before = subject.ledger.counts()
+    subject.publish("done")
+    subject.submit("queued")
+    subject.start("running")
+    subject.fail(subject.start("dead"), JobState.DEAD)
+    after = subject.ledger.counts()
+
+    assert set(after) == {"queued", "running", "rejected", "dead", "cancelled", "events"}
+    grown = {name: after[name] - before[name] for name in ("queued", "running", "dead", "events")}
+    assert grown == {"queued": 1, "running": 1, "dead": 1, "events": 2}
+
+
+@pytest.mark.parametrize(
+    ("ask", "code"),
+    [
+        (lambda ledger: ledger.status(1 << 62), "unknown_job"),
+        (lambda ledger: ledger.cancel(1 << 62), "unknown_job"),
+        (lambda ledger: ledger.retry(1 << 62), "unknown_job"),
+        (lambda ledger: ledger.media(1 << 62), "unknown_media"),
+        (lambda ledger: ledger.rollback(1 << 62, 1), "unknown_generation"),
+    ],
+)
+def test_what_does_not_exist_is_refused_by_name(subject, ask, code):
+    with pytest.raises(Rejected) as refusal:
+        ask(subject.ledger)
+    assert refusal.value.code == code
