@@ -1,10 +1,12 @@
 """`darkroom media …`: a media's record, its addresses, its history."""
 
+import uuid
 from pathlib import Path
 
 import click
 
-from jobs.job import Media
+from config import LADDERS
+from jobs.job import Lane, Media
 from jobs.s3 import connect_s3
 from pipeline.s3 import S3Store
 from scripts.darkroom.app import App, Group, json_option, print_json
@@ -37,7 +39,14 @@ def show_media(app: App, media_id: int, *, open_it: bool, as_json: bool) -> None
 
 @media.command("fetch")
 @click.argument("media_id", type=int)
-@click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("out"), show_default=True)
+@click.option(
+    "-o",
+    "--out",
+    default=Path("out"),
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder, made if it is not there.",
+)
 @click.pass_obj
 def fetch_media(app: App, media_id: int, out: Path) -> None:
     """Fetch a media's renditions from the store into a folder."""
@@ -58,6 +67,30 @@ def show_history(app: App, media_id: int, *, as_json: bool) -> None:
     for record in generations:
         click.echo(f"generation {record.generation}, {record.ready_at:%Y-%m-%d %H:%M:%S}")
         console().print(rendition_table(record), "")
+
+
+@media.command("reprocess")
+@click.argument("media_id", type=int)
+@click.option(
+    "--preset",
+    "ladder",
+    default="standard",
+    show_default=True,
+    type=click.Choice(sorted(LADDERS)),
+    help="Which ladder of renditions to make.",
+)
+@json_option
+@click.pass_obj
+def reprocess(app: App, media_id: int, ladder: str, *, as_json: bool) -> None:
+    """Make the renditions anew from the original, as the media's next generation."""
+    record = app.client.media(media_id)
+    receipt = app.client.submit(
+        record.owner_id, record.source_key, key=uuid.uuid4().hex, ladder=ladder, lane=Lane.BATCH, media_id=media_id
+    )
+    if as_json:
+        print_json(receipt)
+    else:
+        click.echo(f"Job {receipt.job_id} makes them. Follow it: darkroom job wait {receipt.job_id}")
 
 
 @media.command("rollback")

@@ -37,8 +37,21 @@ class Submission:
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="FILE|FOLDER|s3://BUCKET/KEY…")
 @click.option("--owner", required=True, type=click.IntRange(min=1), help="Whose photo it is: a user's number.")
-@click.option("--preset", "ladder", default="standard", show_default=True, type=click.Choice(sorted(LADDERS)))
-@click.option("--lane", default="interactive", show_default=True, type=click.Choice(list(Lane)))
+@click.option(
+    "--preset",
+    "ladder",
+    default="standard",
+    show_default=True,
+    type=click.Choice(sorted(LADDERS)),
+    help="Which ladder of renditions to make.",
+)
+@click.option(
+    "--lane",
+    default="interactive",
+    show_default=True,
+    type=click.Choice([lane.value for lane in Lane]),
+    help="How soon: every interactive job goes before every batch job.",
+)
 @click.option("--key", help="Idempotency key: the same key is the same job. Default: the file's checksum and preset.")
 @click.option("--wait", is_flag=True, help="Wait for the renditions and show them.")
 @click.option("--timeout", default=300.0, show_default=True, help="With --wait: seconds to wait for one job.")
