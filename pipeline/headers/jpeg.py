@@ -18,9 +18,9 @@ from pipeline.headers.header import Format, Header
 from pipeline.headers.reader import U16, corrupt, number, unpack, unsupported
 from pipeline.headers.xmp import orientation_of
 
-# Within entropy-coded data 0xFF is followed by 00 (stuffing) or D0-D7 (restart); 01 stands alone; FF FF is filling.
-MARKER = re.compile(rb"\xff([\x02-\xcf\xd8-\xfe])")
-SOI, EOI, SOS, APP1, APP2 = 0xD8, 0xD9, 0xDA, 0xE1, 0xE2
+# Within entropy-coded data 0xFF is followed by 00 (stuffing) or D0-D7 (restart); 01 and D8 stand alone; FF is filling.
+MARKER = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")
+EOI, SOS, APP1, APP2 = 0xD9, 0xDA, 0xE1, 0xE2
 NO_FRAMES = (0xC4, 0xC8, 0xCC)  # DHT, JPG and DAC lie in the range of the start-of-frame markers
 PROGRESSIVE, LOSSLESS = (0xC2, 0xCA), (0xC3,)
 DECODABLE = (0xC0, 0xC1, 0xC2, 0xC3, 0xC9, 0xCA)  # by libjpeg-turbo; the rest is hierarchical
@@ -75,8 +75,6 @@ def read_segments(data: memoryview) -> Iterator[Segment]:
         if found is None or found[1][0] == EOI:
             return
         at = found.end()
-        if found[1][0] == SOI:
-            continue
         end = at + number(U16, data, at)
         yield Segment(found[1][0], data[at + 2 : end])
         at = end

@@ -240,16 +240,21 @@ def avif(width: int = 7, height: int = 5, *properties: bytes) -> bytes:
     return heif([(b"av01", b"coded", [ispe(width, height), *properties])], brand=b"avif")
 
 
-def track(width: int = 7, height: int = 5, *, frames: int, codec: bytes = b"av01") -> bytes:
-    """A `moov` box with one track of pictures."""
-    entry = box(codec, bytes(24), struct.pack(">HH", width, height), bytes(50))
+def track(width: int = 7, height: int = 5, *, frames: int, beside: bytes = b"") -> bytes:
+    """A `moov` box with one track of pictures, and perhaps another beside it."""
+    return box(b"moov", media(b"pict", width, height, frames=frames), beside)
+
+
+def media(handler_type: bytes, width: int = 7, height: int = 5, *, frames: int = 1, more: bytes = b"") -> bytes:
+    """A `trak` box; `more` describes its codec."""
+    entry = box(b"av01", bytes(24), struct.pack(">HH", width, height), bytes(50), more)
     table = box(
         b"stbl",
         full(b"stsd", 0, 0, struct.pack(">I", 1), entry),
         full(b"stsz", 0, 0, struct.pack(">II", 9, frames)),
     )
-    handler = full(b"hdlr", 0, 0, bytes(4) + b"pict" + bytes(13))
-    return box(b"moov", box(b"trak", box(b"mdia", handler, box(b"minf", table))))
+    handler = full(b"hdlr", 0, 0, bytes(4) + handler_type + bytes(13))
+    return box(b"trak", box(b"mdia", handler, box(b"minf", table)))
 
 
 EVERY_FORMAT = {

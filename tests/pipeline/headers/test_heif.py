@@ -9,6 +9,7 @@ from PIL import Image, ImageOps
 from config.limits import Limits
 from jobs.errors import Rejected
 from pipeline.headers import Format, read_header
+from pipeline.headers.boxes import MOST_BOXES
 from tests.pipeline.headers import making
 
 
@@ -188,6 +189,49 @@ def test_a_sequence_without_a_still_is_its_track():
     still = making.heif([], brand=b"avis", more=making.track(7, 5, frames=4))
 
     assert read(still.replace(b"pitm", b"free")).frames == 4
+
+
+@pytest.mark.parametrize(("kind", "alpha"), [(b"alpha", True), (b"depth", False)])
+def test_another_track_may_be_the_transparency(kind, alpha):
+    says = making.full(b"auxi", 0, 0, b"urn:mpeg:mpegB:cicp:systems:auxiliary:" + kind + b"\0")
+    moov = making.track(frames=4, beside=making.media(b"auxv", more=says))
+
+    assert read(making.heif([(b"av01", b"x", [making.ispe(7, 5)])], brand=b"avis", more=moov)).alpha == alpha
+
+
+@pytest.mark.parametrize("lost", [b"stsd", b"stsz", b"hdlr"])
+def test_a_sequence_that_does_not_describe_itself_is_corrupt(lost):
+    moov = making.track(frames=4).replace(lost, b"free")
+
+    assert refusal_of(making.box(b"ftyp", b"avis", bytes(4), b"avis") + moov) == "corrupt_header"
+
+
+def test_a_box_may_say_its_size_in_eight_bytes_or_reach_to_the_end():
+    photo = making.heic()
+    meta, end = photo.index(b"meta") - 4, photo.index(b"mdat") - 4
+    large = struct.pack(">I4sQ", 1, b"free", 16 + 3) + bytes(3)
+
+    assert read(photo[:meta] + large + photo[meta:]).width == 7
+    assert read(photo[:end] + bytes(4) + photo[end + 4 :]).width == 7
+
+
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_a_box_smaller_than_its_own_head_ends_the_file(size):
+    photo = making.heic()
+    meta = photo.index(b"meta") - 4
+
+    assert refusal_of(photo[:meta] + struct.pack(">I4s", size, b"free") + bytes(16) + photo[meta:]) == "corrupt_header"
+
+
+def test_more_boxes_than_any_photo_has_are_corrupt():
+    photo = making.heic()
+    meta = photo.index(b"meta") - 4
+
+    assert refusal_of(photo[:meta] + making.box(b"free") * (MOST_BOXES + 1) + photo[meta:]) == "corrupt_header"
+
+
+def test_a_picture_without_bytes_is_corrupt():
+    assert refusal_of(making.heif([(b"hvc1", b"", [making.ispe(7, 5)])])) == "corrupt_header"
 
 
 def test_the_tiles_and_pictures_of_another_encoder_are_read():
