@@ -79,6 +79,16 @@ def test_a_job_that_is_submitted_again_is_the_same_with_one_ticket(client, gearm
     assert waiting(gearmand) == {"photo": 1}
 
 
+def test_a_job_that_is_submitted_again_after_its_server_was_restarted_has_a_ticket_again(client, gearmand, source_key):
+    client.submit(OWNER, source_key)
+    gearmand.kill()
+    gearmand.start()
+
+    client.submit(OWNER, source_key)
+
+    assert waiting(gearmand) == {"photo": 1}
+
+
 def test_a_key_of_ones_own_makes_a_job_of_its_own(client, source_key):
     assert client.submit(OWNER, source_key).job_id != client.submit(OWNER, source_key, key=source_key[-8:]).job_id
 
