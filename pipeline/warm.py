@@ -1,0 +1,43 @@
+"""`python -m pipeline.warm`: compile the kernels once, so that no job and no first user waits for it.
+
+numba keeps what it compiled beside the source (`__pycache__`), which suits a checkout; where that cannot be written, in
+the user's own `~/.cache`; or where NUMBA_CACHE_DIR says, which an installation that is read-only to its user sets. It
+compiles again when a kernel's file or the processor changes.
+"""
+
+import sys
+import threading
+import time
+
+TELL_AFTER_SECONDS = 2.0
+
+
+def warm() -> None:
+    """Make this process ready for photos: kernels compiled or loaded, tables built, one thread a library."""
+    import cv2  # noqa: PLC0415 - what is imported here compiles, and `main` wants to tell so
+    import numpy as np  # noqa: PLC0415
+
+    from config import LADDERS, Limits  # noqa: PLC0415
+    from pipeline.photo import render_photo  # noqa: PLC0415
+
+    cv2.setNumThreads(1)
+    _, sample = cv2.imencode(".jpg", np.zeros((300, 400, 3), np.uint8))
+    render_photo(sample.tobytes(), LADDERS["standard"], Limits())
+
+
+def main() -> int:
+    """Warm up, and say so if it takes long. Returns the exit status."""
+    start = time.monotonic()
+    notice = threading.Timer(
+        TELL_AFTER_SECONDS, print, ["Compiling the kernels: half a minute, once."], {"flush": True}
+    )
+    notice.start()
+    warm()
+    notice.cancel()
+    if time.monotonic() - start > TELL_AFTER_SECONDS:
+        print(f"Compiled in {time.monotonic() - start:.0f} s.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

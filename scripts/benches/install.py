@@ -1,0 +1,50 @@
+"""Peers are installed for a bench alone, under var/bench, from locks with hashes: nothing of Darkroom needs them."""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+LOCKS = Path(__file__).resolve().parent / "peers"
+BENCH = Path(__file__).resolve().parents[2] / "var" / "bench"
+
+
+def node_modules() -> Path | None:
+    """The folder with the npm peers, installed if need be; None, having said why, if that fails."""
+    folder = BENCH / "node"
+    locks = [LOCKS / "package.json", LOCKS / "package-lock.json"]
+    return _installed(folder, locks, [["npm", "ci", "--prefix", str(folder), "--no-audit", "--no-fund"]])
+
+
+def python_peers() -> Path | None:
+    """The interpreter that has the Python peers, installed if need be; None, having said why, if that fails."""
+    folder = BENCH / "python"
+    interpreter = folder / "venv" / "bin" / "python"
+    pip = [str(interpreter), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    requirements = ["--require-hashes", "--requirement", str(folder / "requirements.lock")]
+    create = [sys.executable, "-m", "venv", "--clear", str(folder / "venv")]
+    return interpreter if _installed(folder, [LOCKS / "requirements.lock"], [create, [*pip, *requirements]]) else None
+
+
+def _installed(folder: Path, locks: Sequence[Path], commands: Sequence[Sequence[str]]) -> Path | None:
+    wanted = hashlib.sha256(b"".join(lock.read_bytes() for lock in locks)).hexdigest()
+    stamp = folder / "installed"
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return folder
+    print(f"Installing peers into {folder}", flush=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    for lock in locks:
+        shutil.copy(lock, folder)
+    try:
+        for command in commands:
+            subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    except FileNotFoundError as error:
+        print(f"Going on without these peers: {error.filename} is not on this machine.")
+        return None
+    except subprocess.CalledProcessError as error:
+        print(f"Going on without these peers: {' '.join(error.cmd[:3])} failed.\n{error.stderr[-2000:]}")
+        return None
+    stamp.write_text(wanted)
+    return folder
