@@ -1,9 +1,10 @@
 """The in-memory twin of the store, for tests that need no server."""
 
 import threading
+import zlib
 from collections.abc import Sequence
 
-from jobs.errors import Rejected
+from jobs.errors import Rejected, StoreUnavailable
 from pipeline.services import StoredObject
 
 
@@ -26,6 +27,9 @@ class MemoryStore:
 
     def write_all(self, objects: Sequence[StoredObject]) -> None:
         """See `pipeline.services.Store`."""
+        for stored in objects:
+            if zlib.crc32(stored.data) != stored.crc32:
+                raise StoreUnavailable(f"{stored.key}: the bytes have another checksum than {stored.crc32}")
         with self._lock:
             self.objects |= {stored.key: stored for stored in objects}
 

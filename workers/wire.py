@@ -100,7 +100,8 @@ def rendered_answer(rendered: Rendered, descriptor: int) -> Message:
 
 def rejected_answer(rejected: Rejected) -> Message:
     """The child's message for media that is at fault."""
-    return {"code": rejected.code, "reason": str(rejected)[:REASON_CHARACTERS]}
+    reason = "".join(filter(str.isprintable, str(rejected)))  # it may quote the file
+    return {"code": rejected.code, "reason": reason[:REASON_CHARACTERS]}
 
 
 def read_answer(message: Message, descriptor: int, ladder: Sequence[PhotoPreset]) -> Rendered | Rejected:

@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 import time
+from pathlib import Path
 
 from jobs.errors import Rejected
 from pipeline.services import Encoded, Rendered
@@ -17,7 +18,7 @@ def obey(data, ladder, limits):
 
 
 def echo(argument, ladder):
-    """Renditions that name themselves, and as facts what this process can see of the world."""
+    """Renditions that name themselves."""
     images = tuple(
         Encoded(
             name=preset.name,
@@ -32,14 +33,51 @@ def echo(argument, ladder):
     return Rendered(width=5, height=7, facts={"echo": argument}, images=images, timings={"decode_cpu_ms": 1.5})
 
 
-def see(argument, ladder):
-    facts = {
-        "environment": dict(os.environ),
-        "descriptors": len(os.listdir("/proc/self/fd")),
-        "interfaces": [name for _, name in socket.if_nameindex()],
-        "session": os.getsid(0) == os.getpid(),
-    }
+def tell(facts, ladder):
     return Rendered(width=1, height=1, facts=facts, images=echo("", ladder).images, timings={})
+
+
+def see(argument, ladder):
+    """What this process can see of the world."""
+    facts = {
+        "pid": os.getpid(),
+        "environment": dict(os.environ),
+        "descriptors": len(list(Path("/proc/self/fd").iterdir())),
+        "network": str(Path("/proc/self/ns/net").readlink()),
+        "reaches_loopback": reaches_loopback(),
+    }
+    return tell(facts, ladder)
+
+
+def reaches_loopback():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("127.0.0.1", 9))
+        except OSError:
+            return False
+    return True
+
+
+def measure(argument, ladder):
+    return tell({"characters": len(argument)}, ladder)
+
+
+def work(argument, ladder):
+    end = time.process_time() + float(argument)
+    while time.process_time() < end:
+        pass
+    return tell({"pid": os.getpid()}, ladder)
+
+
+def write(argument, ladder):
+    """Write more than a renderer may."""
+    os.truncate(int(sys.argv[3]), 1 << 30)
+
+
+def hang_up(argument, ladder):
+    """Close the socket, and live on."""
+    os.close(int(sys.argv[1]))
+    time.sleep(600)
 
 
 def crash(argument, ladder):
@@ -82,8 +120,7 @@ def fork(argument, ladder):
     pid = os.fork()
     if pid == 0:
         time.sleep(600)
-    with open(argument, "w") as file:
-        file.write(str(pid))
+    Path(argument).write_text(str(pid))
     time.sleep(600)
 
 
@@ -98,6 +135,10 @@ KEPT = []
 ORDERS = {
     b"echo": echo,
     b"see": see,
+    b"measure": measure,
+    b"work": work,
+    b"write": write,
+    b"hang_up": hang_up,
     b"crash": crash,
     b"spin": spin,
     b"sleep": sleep,

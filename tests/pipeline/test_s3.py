@@ -1,0 +1,134 @@
+"""The store on S3 when the server behaves badly: a scripted one, whose replies each test writes out."""
+
+import threading
+import zlib
+from base64 import b64encode
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from config import Settings
+from jobs.errors import StoreUnavailable
+from jobs.s3 import connect_s3
+from pipeline import s3
+from pipeline.s3 import S3Store
+from pipeline.services import StoredObject
+
+PHOTO = StoredObject(key="m/1/a.jpg", data=b"pixels", content_type="image/jpeg", crc32=zlib.crc32(b"pixels"))
+
+
+def checksum(data):
+    return {s3.CHECKSUM: b64encode(zlib.crc32(data).to_bytes(4, "big")).decode()}
+
+
+class Script:
+    """A server that gives its replies in order, the last for ever, and keeps what it was sent."""
+
+    def __init__(self, *replies):
+        self.replies = list(replies)
+        self.requests = []
+        script = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_PUT(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                script.requests.append((self.path, dict(self.headers), body))
+                status, headers, body, claimed = script.next_reply()
+                self.send_response(status)
+                for name, value in {**headers, "Content-Length": str(claimed)}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def do_GET(self):
+                self.headers["Content-Length"] = "0"
+                self.do_PUT()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def next_reply(self):
+        status, headers, body, *claimed = self.replies[0] if len(self.replies) == 1 else self.replies.pop(0)
+        return status, headers, body, claimed[0] if claimed else len(body)
+
+    def store(self):
+        settings = Settings(
+            database_url="",
+            gearman_servers=(),
+            s3_bucket="bucket",
+            s3_endpoint=f"http://127.0.0.1:{self.server.server_port}",
+            s3_access_key="access",
+            s3_secret_key="secret",
+        )
+        return S3Store(connect_s3(settings), "bucket")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def test_a_server_that_is_busy_is_asked_again():
+    with Script((503, {}, b"slow down"), (500, {}, b""), (200, checksum(b"pixels"), b"")) as script:
+        script.store().write_all([PHOTO])
+
+        assert [body for _, _, body in script.requests] == [b"pixels"] * 3
+
+
+def test_a_server_that_stays_busy_is_asked_five_times_and_its_words_are_passed_on():
+    with Script((503, {}, b"slow down")) as script:
+        with pytest.raises(StoreUnavailable, match=r"m/1/a\.jpg: 503: slow down"):
+            script.store().write_all([PHOTO])
+
+        assert len(script.requests) == 5
+
+
+def test_a_refusal_is_not_repeated():
+    with Script((403, {}, b"AccessDenied")) as script:
+        with pytest.raises(StoreUnavailable, match="403: AccessDenied"):
+            script.store().read("o/1", 100)
+
+        assert len(script.requests) == 1
+
+
+def test_a_body_that_is_cut_short_is_fetched_again():
+    with Script((200, {}, b"pix", 6), (200, checksum(b"pixels"), b"pixels")) as script:
+        assert script.store().read("o/1", 100) == b"pixels"
+
+
+def test_a_body_that_does_not_match_its_checksum_is_not_returned():
+    with Script((200, checksum(b"pixels"), b"pixel5")) as script, pytest.raises(StoreUnavailable, match="checksum"):
+        script.store().read("o/1", 100)
+
+
+def test_a_checksum_of_checksums_is_not_taken_for_one_of_the_bytes():
+    with Script((200, {s3.CHECKSUM: "AAAAAA==-2"}, b"pixels")) as script:
+        assert script.store().read("o/1", 100) == b"pixels"
+
+
+def test_an_object_that_was_stored_otherwise_than_sent_is_not_taken_for_stored():
+    with Script((200, checksum(b"pixel5"), b"")) as script, pytest.raises(StoreUnavailable, match="checksum"):
+        script.store().write_all([PHOTO])
+
+
+def test_a_server_that_is_away_is_unavailable_and_no_signature_gets_into_the_message(monkeypatch):
+    monkeypatch.setattr(s3, "PAUSES_SECONDS", (0.01,))
+    with Script((200, {}, b"")) as script:
+        store = script.store()
+    with pytest.raises(StoreUnavailable, match="no reply") as unavailable:
+        store.read("o/1", 100)
+    assert "Signature" not in str(unavailable.value)
+
+
+def test_the_checksum_and_the_immortality_of_an_object_are_part_of_the_signature():
+    with Script((200, checksum(b"pixels"), b"")) as script:
+        script.store().write_all([PHOTO])
+
+    (path, headers, _) = script.requests[0]
+    assert "X-Amz-SignedHeaders=cache-control%3Bcontent-type%3Bhost%3Bx-amz-checksum-crc32" in path
+    assert headers["Cache-Control"] == "public, max-age=31536000, immutable"

@@ -1,0 +1,234 @@
+"""The head and a real child process, whose photos are orders to misbehave: see hostile_renderer.py."""
+
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from config import LADDERS, Limits
+from jobs.errors import HandsDied, Rejected, Unavailable
+from workers.child import cause_of_death
+from workers.hands import ChildHands, pause_seconds
+
+HOSTILE = (sys.executable, "-s", str(Path(__file__).with_name("hostile_renderer.py")))
+LIMITS = Limits(photo_cpu_seconds=1, photo_wall_seconds=60, photo_memory_bytes=256 << 20)
+
+
+@pytest.fixture
+def hands():
+    hands = make()
+    yield hands
+    hands.close()
+
+
+@pytest.fixture
+def hasty_hands():
+    hands = make(limits=replace(LIMITS, photo_wall_seconds=2))
+    yield hands
+    hands.close()
+
+
+def make(**changes):
+    return ChildHands(**{"limits": LIMITS, "jobs": 1000, "memory_bytes": 1 << 30, "command": HOSTILE} | changes)
+
+
+def render(hands, order, on_wait=lambda: None):
+    return hands.render(order.encode(), "standard", on_wait)
+
+
+def child_of(hands):
+    """The process that renders for these hands now."""
+    return render(hands, "see").facts["pid"]
+
+
+def test_a_photo_comes_back_as_its_ladders_renditions(hands):
+    rendered = render(hands, "echo hello")
+
+    assert [bytes(image.data) for image in rendered.images] == [
+        f"{preset.name} of hello".encode() for preset in LADDERS["standard"]
+    ]
+
+
+def test_photos_larger_and_smaller_than_the_kept_memory_go_through_one_after_another(hands):
+    for size in (20 << 20, 10, 9 << 20, 0):
+        assert render(hands, "measure " + "x" * size).facts == {"characters": size}
+
+
+def test_one_child_renders_photo_after_photo(hands):
+    assert len({child_of(hands) for _ in range(5)}) == 1
+
+
+def test_a_rejection_costs_no_child(hands):
+    before = child_of(hands)
+
+    with pytest.raises(Rejected, match="no photo") as rejected:
+        render(hands, "reject no photo")
+
+    assert rejected.value.code == "corrupt"
+    assert child_of(hands) == before
+
+
+@pytest.mark.parametrize(
+    ("order", "cause"),
+    [
+        ("crash", "SIGSEGV"),
+        ("spin", "CPU limit of 1 s"),
+        ("hoard", "memory limit of 256 MiB"),
+        ("leave 3", "exit status 3"),
+        ("break the bank", "exit status 1: ZeroDivisionError: the bank"),
+        ('lie {"width": 5}', "garbled answer"),
+        ("lie to me", "garbled answer"),
+        ("write", "exit status 1: OSError: .*File too large"),
+        ("hang_up", "SIGKILL"),
+    ],
+)
+def test_a_death_has_its_cause_as_the_reason_and_the_next_photo_finds_new_hands(hands, order, cause):
+    before = child_of(hands)
+
+    with pytest.raises(HandsDied, match=cause):
+        render(hands, order)
+
+    assert not psutil.pid_exists(before)
+    assert child_of(hands) != before
+
+
+def test_the_cpu_limit_is_for_each_photo_not_for_all_together(hands):
+    pids = {render(hands, "work 0.6").facts["pid"] for _ in range(4)}
+
+    assert len(pids) == 1
+
+
+def test_hands_that_sleep_are_ended_by_the_wall_limit(hasty_hands):
+    before = child_of(hasty_hands)
+
+    with pytest.raises(HandsDied, match="wall limit of 2 s"):
+        render(hasty_hands, "sleep 60")
+    assert not psutil.pid_exists(before)
+
+
+def test_what_the_hands_started_dies_with_them(hasty_hands, tmp_path):
+    with pytest.raises(HandsDied, match="wall limit"):
+        render(hasty_hands, f"fork {tmp_path / 'pid'}")
+
+    grandchild = int((tmp_path / "pid").read_text())
+    assert not psutil.pid_exists(grandchild) or psutil.Process(grandchild).status() == psutil.STATUS_ZOMBIE
+
+
+def test_the_hands_see_no_credentials_no_network_and_no_descriptors_of_the_head(hands, monkeypatch):
+    monkeypatch.setenv("DARKROOM_S3_SECRET_KEY", "secret")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    with Path(os.devnull).open() as opened:
+        os.set_inheritable(opened.fileno(), True)
+        facts = render(hands, "see").facts
+
+    assert "secret" not in str(facts["environment"])
+    assert not [name for name in facts["environment"] if name.startswith(("DARKROOM", "AWS", "PG", "HOME"))]
+    assert facts["descriptors"] == 7  # three standard ones, the socket, two memory files, and the one that counts
+    if facts["network"] == str(Path("/proc/self/ns/net").readlink()):
+        pytest.skip("this kernel gives no network namespace to this user")
+    assert not facts["reaches_loopback"]
+
+
+def test_waiting_calls_back_about_every_second(hands):
+    calls = []
+    render(hands, "echo")  # the start of the child waits too
+
+    render(hands, "sleep 2.5", lambda: calls.append(time.monotonic()))
+
+    assert len(calls) == 2
+
+
+def test_what_the_callback_raises_ends_the_render_and_the_child(hands):
+    class CancelledError(Exception):
+        pass
+
+    def cancel():
+        raise CancelledError
+
+    before = child_of(hands)
+    with pytest.raises(CancelledError):
+        render(hands, "sleep 60", cancel)
+
+    assert not psutil.pid_exists(before)
+
+
+def test_a_child_that_died_between_two_photos_is_replaced_at_the_cost_of_one(hands):
+    psutil.Process(child_of(hands)).kill()
+
+    with pytest.raises(HandsDied, match="SIGKILL"):
+        render(hands, "echo")
+    assert render(hands, "echo again").facts == {"echo": "again"}
+
+
+def test_hands_are_replaced_after_so_many_photos():
+    hands = make(jobs=2)
+    try:
+        pids = [child_of(hands) for _ in range(5)]
+    finally:
+        hands.close()
+    assert len(set(pids)) == 3
+
+
+def test_hands_are_replaced_when_they_hold_too_much_memory():
+    hands = make(memory_bytes=100 << 20)
+    try:
+        before = child_of(hands)
+        assert child_of(hands) == before
+        render(hands, f"grow {120 << 20}")
+        assert child_of(hands) != before
+    finally:
+        hands.close()
+
+
+def test_a_renderer_that_cannot_start_is_unavailable_with_its_last_words():
+    broken = make(command=(sys.executable, "-c", "raise ImportError('no module of that name')"))
+
+    with pytest.raises(Unavailable, match=r"(?s)cannot start.*ImportError: no module of that name") as unavailable:
+        broken.start()
+
+    assert not isinstance(unavailable.value, HandsDied)  # which would blame the photo
+
+
+def test_early_deaths_in_a_row_are_answered_with_longer_and_longer_pauses():
+    pauses = [pause_seconds(deaths) for deaths in range(10)]
+
+    assert pauses[:2] == [0, 0]
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == 5.0
+
+
+def test_a_killed_head_takes_its_hands_along(tmp_path):
+    program = (
+        "from test_hands import child_of, make, render; hands = make();"
+        "print(child_of(hands), flush=True); render(hands, 'sleep 60')"
+    )
+    head = psutil.Popen(
+        [sys.executable, "-c", program],
+        stdout=-1,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])},
+    )
+    hands = psutil.Process(int(head.stdout.readline()))
+
+    head.kill()
+    head.wait()
+
+    assert hands.wait(timeout=5) is None
+    head.stdout.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "cause"),
+    [
+        (-11, "", "SIGSEGV"),
+        (-6, "terminate called\n  what():  std::bad_alloc", "SIGABRT:   what():  std::bad_alloc"),
+        (-24, "", "CPU limit of 1 s"),
+        (70, "", "memory limit of 256 MiB"),
+        (2, "usage\nbad argument", "exit status 2: bad argument"),
+    ],
+)
+def test_a_cause_of_death_names_the_signal_or_the_limit(status, said, cause):
+    assert cause_of_death(status, LIMITS, said) == cause

@@ -1,0 +1,182 @@
+"""What a worker makes of a ticket, over twins."""
+
+import json
+import logging
+import zlib
+from dataclasses import replace
+
+import pytest
+
+from config import Settings
+from jobs.errors import HandsDied, LedgerUnavailable, Rejected, StoreUnavailable
+from jobs.job import JobState, Order
+from jobs.memory import MemoryLedger
+from pipeline.memory import MemoryStore
+from pipeline.services import Rendered, Services, StoredObject
+from workers.head import Head, worker_name
+from workers.heartbeat import DroppedError, Heartbeat
+from workers.log import JsonLines
+
+SETTINGS = Settings(database_url="", gearman_servers=(), s3_bucket="")
+
+
+class ScriptedHands:
+    """Hands that do what the test says; by default they render nothing at all."""
+
+    def __init__(self, act=lambda: None):
+        self.act = act
+
+    def render(self, original, ladder, on_wait):
+        self.act()
+        return Rendered(width=5, height=7, facts={}, images=(), timings={"decode_cpu_ms": 1.0})
+
+
+def fail_with(error):
+    def act():
+        raise error
+
+    return act
+
+
+class World:
+    """A worker, and everything around it, in memory."""
+
+    def __init__(self, act=lambda: None):
+        store = MemoryStore()
+        store.write_all([StoredObject(key="o/1", data=b"photo", content_type="image/jpeg", crc32=zlib.crc32(b"photo"))])
+        self.ledger = MemoryLedger()
+        services = Services(store=store, ledger=self.ledger, hands=ScriptedHands(act))
+        self.heartbeat = Heartbeat(self.ledger, SETTINGS.lease_seconds)
+        self.head = Head(name="worker", services=services, settings=SETTINGS, heartbeat=self.heartbeat)
+        self.receipt = self.ledger.submit(Order(owner_id=7, key="k", source_key="o/1"))
+
+    def work(self, times=1):
+        for _ in range(times):
+            self.head.work(self.receipt.ticket)
+        return self.ledger.status(self.receipt.job_id)
+
+
+def events(caplog):
+    return [json.loads(JsonLines().format(record)) for record in caplog.records]
+
+
+@pytest.fixture(autouse=True)
+def _log_everything(caplog):
+    caplog.set_level(logging.INFO)
+
+
+def test_a_photo_is_published_and_its_job_done_with_one_line_in_the_log(caplog):
+    world = World()
+
+    assert world.work().state is JobState.DONE
+
+    assert world.ledger.media(world.receipt.media_id).state == "ready"
+    (line,) = events(caplog)
+    assert (line["event"], line["job_id"], line["attempt"]) == ("job.done", world.receipt.job_id, 1)
+    assert {"seconds", "fetch_wall_ms", "decode_cpu_ms", "store_cpu_ms", "publish_cpu_ms"} <= set(line)
+
+
+def test_a_second_ticket_for_a_job_that_is_done_changes_nothing():
+    world = World()
+    world.work()
+
+    status = world.work()
+
+    assert (status.state, status.attempts) == (JobState.DONE, 1)
+    assert world.ledger.media(world.receipt.media_id).generation == 1
+
+
+def test_a_corrupt_photo_is_rejected_at_once_and_not_tried_again(caplog):
+    world = World(fail_with(Rejected("corrupt", "no photo")))
+
+    status = world.work(times=3)
+
+    assert (status.state, status.code, status.reason, status.attempts) == (JobState.REJECTED, "corrupt", "no photo", 1)
+    assert events(caplog)[0]["event"] == "job.rejected"
+
+
+@pytest.mark.parametrize("error", [HandsDied("SIGSEGV"), StoreUnavailable("busy"), ZeroDivisionError("ours")])
+def test_what_may_help_is_tried_again_later(error):
+    world = World(fail_with(error))
+
+    status = world.work()
+
+    assert (status.state, status.attempts) == (JobState.QUEUED, 1)
+    assert status.due_at > status.submitted_at
+
+
+def test_only_a_mistake_of_our_own_brings_its_traceback_into_the_log(caplog):
+    World(fail_with(ZeroDivisionError("ours"))).work()
+    World(fail_with(HandsDied("SIGSEGV"))).work()
+
+    ours, theirs = events(caplog)
+    assert (ours["code"], theirs["code"]) == ("internal_error", "renderer_died")
+    assert "ZeroDivisionError: ours" in ours["traceback"]
+    assert "traceback" not in theirs
+
+
+def test_a_job_that_was_taken_over_meanwhile_is_dropped_and_nothing_of_it_is_written(caplog):
+    def lose():
+        world.ledger.release("worker")
+        world.ledger.claim(world.receipt.job_id, "another", 15)
+
+    world = World(lose)
+
+    status = world.work()
+
+    assert (status.state, status.attempts) == (JobState.RUNNING, 2)
+    assert world.ledger.media(world.receipt.media_id).generation == 0
+    assert [line["event"] for line in events(caplog)] == ["job.dropped"]
+
+
+def test_a_failure_after_the_job_was_taken_over_is_not_noted():
+    def lose_and_fail():
+        world.ledger.release("worker")
+        world.ledger.claim(world.receipt.job_id, "another", 15)
+        raise HandsDied("SIGKILL")
+
+    world = World(lose_and_fail)
+
+    assert world.work().state is JobState.RUNNING
+
+
+def test_a_job_that_was_cancelled_is_dropped(caplog):
+    def cancel():
+        world.ledger.cancel(world.receipt.job_id)
+        raise DroppedError("cancelled")
+
+    world = World(cancel)
+
+    assert world.work().state is JobState.CANCELLED
+    assert [line["event"] for line in events(caplog)] == ["job.dropped"]
+
+
+def test_a_function_that_nobody_knows_is_a_mistake_of_ours_not_the_workers_end():
+    world = World()
+    world.receipt = world.ledger.submit(replace(Order(owner_id=7, key="other", source_key="o/1"), function="hologram"))
+
+    assert world.work().code == "internal_error"
+
+
+def test_without_the_ledger_the_ticket_is_given_up_and_the_job_stays_as_it_was(monkeypatch):
+    world = World()
+    monkeypatch.setattr(world.ledger, "claim", lambda *_: fail_with(LedgerUnavailable("away"))())
+
+    with pytest.raises(LedgerUnavailable):
+        world.work()
+    assert world.ledger.status(world.receipt.job_id).state is JobState.QUEUED
+
+
+def test_the_lease_is_kept_only_while_the_job_runs():
+    held = []
+    world = World(lambda: held.append(world.heartbeat.held_seconds > 0))
+
+    world.work()
+
+    assert held == [True]
+    assert world.heartbeat.held_seconds == 0
+
+
+def test_a_workers_name_has_no_spaces_and_is_of_one_life_of_one_process():
+    assert " " not in worker_name(7, "abc")
+    assert len({worker_name(7, "abc"), worker_name(8, "abc"), worker_name(7, "abd")}) == 3
