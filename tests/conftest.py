@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,19 +11,29 @@ import pytest
 from workers.stack import MissingProgramError, Stack
 
 CORPUS = Path(__file__).resolve().parent.parent.parent / "shared" / "corpus"
+MARKS = {"stack": "server", "corpus": "corpus"}  # by the fixture that a test asks for
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs servers or media, so that `-m "not server"` leaves the slow tests out."""
+    for item in items:
+        for fixture in MARKS.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(MARKS[fixture])
 
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """A whole fresh stack of this session's own. A test that ends one of its servers calls `stack.up()` again."""
-    directory = Path(tempfile.mkdtemp(prefix="darkroom-stack-"))
-    directory.chmod(0o755)  # the servers' user passes through
-    local = Stack.open(directory)
-    try:
-        bring_up(local)
-        yield local
-    finally:
-        local.remove()
+    with temporary_stack() as fresh:
+        fresh.up()
+        yield fresh
+
+
+@pytest.fixture
+def second_stack() -> Iterator[Stack]:
+    """Another stack, not yet up, for one test alone."""
+    with temporary_stack() as fresh:
+        yield fresh
 
 
 @pytest.fixture(scope="session")
@@ -34,10 +45,26 @@ def corpus() -> Path:
     return folder
 
 
-def bring_up(local: Stack) -> None:
-    """Start a stack; without the programs skip the test, but never on the build server."""
+@contextmanager
+def temporary_stack() -> Iterator[Stack]:
+    """A stack that is removed afterwards, whatever happens. Skips the test if a server's program is missing."""
+    with (
+        tempfile.TemporaryDirectory(prefix="darkroom-stack-", ignore_cleanup_errors=True) as folder,
+        missing_programs_skip(),
+    ):
+        Path(folder).chmod(0o755)  # the servers' user passes through
+        fresh = Stack.open(Path(folder))
+        try:
+            yield fresh
+        finally:
+            fresh.remove()
+
+
+@contextmanager
+def missing_programs_skip() -> Iterator[None]:
+    """Skip where a program is not installed, but never on the build server."""
     try:
-        local.up()
+        yield
     except MissingProgramError as missing:
         if "CI" in os.environ:
             raise

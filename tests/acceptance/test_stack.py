@@ -5,11 +5,8 @@ import signal
 import socket
 import stat
 import subprocess
-import tempfile
 import time
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from types import SimpleNamespace
 
 import boto3
@@ -23,16 +20,6 @@ from workers.stack import Stack, StackError
 pytestmark = pytest.mark.server
 
 SERVERS = ("gearmand", "postgres", "pgbouncer", "seaweedfs")
-
-
-@pytest.fixture
-def other(stack: Stack) -> Iterator[Stack]:
-    """A second stack, not yet up. (After the first, so that missing programs have been reported.)"""
-    directory = Path(tempfile.mkdtemp(prefix="darkroom-other-"))
-    directory.chmod(0o755)
-    second = Stack.open(directory)
-    yield second
-    second.remove()
 
 
 def pids(stack: Stack) -> dict[str, int | None]:
@@ -163,54 +150,54 @@ def test_the_environment_file_is_private_and_holds_the_settings(stack):
     assert ask(Settings.load(environ={}, file=file).database_url, "SELECT 1") == [(1,)]
 
 
-def test_another_process_finds_the_servers_and_ends_them(other):
-    other.up()
-    before = [psutil.Process(pid) for pid in pids(other).values()]
+def test_another_process_finds_the_servers_and_ends_them(second_stack):
+    second_stack.up()
+    before = [psutil.Process(pid) for pid in pids(second_stack).values()]
 
-    Stack.open(other.directory).down()
+    Stack.open(second_stack.directory).down()
 
     assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in before)
-    assert not any(server.running for server in other.status())
+    assert not any(server.running for server in second_stack.status())
 
 
-def test_two_stacks_stand_side_by_side_and_down_ends_only_its_own(stack, other):
-    other.up()
-    assert not {server.port for server in stack.status()} & {server.port for server in other.status()}
+def test_two_stacks_stand_side_by_side_and_down_ends_only_its_own(stack, second_stack):
+    second_stack.up()
+    assert not {server.port for server in stack.status()} & {server.port for server in second_stack.status()}
 
-    other.down()
+    second_stack.down()
 
     assert all(server.healthy for server in stack.status())
 
 
-def test_down_spares_a_process_that_got_the_pid_of_a_dead_server(other):
+def test_down_spares_a_process_that_got_the_pid_of_a_dead_server(second_stack):
     with subprocess.Popen(["sleep", "60"]) as stranger:
-        other.gearmand.home.mkdir()
-        other.gearmand.pid_file.write_text(f"{stranger.pid} 1\n")
+        second_stack.gearmand.home.mkdir()
+        second_stack.gearmand.pid_file.write_text(f"{stranger.pid} 1\n")
 
-        other.down()
+        second_stack.down()
 
         assert stranger.poll() is None
         stranger.kill()
 
 
-def test_a_stack_whose_ports_were_taken_while_it_was_down_moves_and_keeps_its_data(other):
-    other.up()
-    bucket(other).put("tests/moved", b"moved")
-    other.down()
-    with socket.create_server(("127.0.0.1", other.pgbouncer.port)) as squatter:
-        other.up()
+def test_a_stack_whose_ports_were_taken_while_it_was_down_moves_and_keeps_its_data(second_stack):
+    second_stack.up()
+    bucket(second_stack).put("tests/moved", b"moved")
+    second_stack.down()
+    with socket.create_server(("127.0.0.1", second_stack.pgbouncer.port)) as squatter:
+        second_stack.up()
 
-        assert other.pgbouncer.port != squatter.getsockname()[1]
-    assert bucket(other).get("tests/moved") == b"moved"
-    assert ask(other.settings.database_url, "SELECT count(*) > 0 FROM darkroom.migrations") == [(True,)]
+        assert second_stack.pgbouncer.port != squatter.getsockname()[1]
+    assert bucket(second_stack).get("tests/moved") == b"moved"
+    assert ask(second_stack.settings.database_url, "SELECT count(*) > 0 FROM darkroom.migrations") == [(True,)]
 
 
-def test_an_up_that_fails_half_way_shows_the_log_and_leaves_behind_only_what_ran_before(other):
-    other.gearmand.start()
+def test_an_up_that_fails_half_way_shows_the_log_and_leaves_behind_only_what_ran_before(second_stack):
+    second_stack.gearmand.start()
     with (
-        socket.create_server(("127.0.0.1", other.pgbouncer.port)),
+        socket.create_server(("127.0.0.1", second_stack.pgbouncer.port)),
         pytest.raises(StackError, match=r"(?s)pgbouncer died at its start.*pgbouncer\.log.*[Aa]ddress already in use"),
     ):
-        other.up()
+        second_stack.up()
 
-    assert {server.name for server in other.status() if server.running} == {"gearmand"}
+    assert {server.name for server in second_stack.status() if server.running} == {"gearmand"}
