@@ -28,15 +28,19 @@ def warm() -> None:
 def main() -> int:
     """Warm up, and say so if it takes long. Returns the exit status."""
     start = time.monotonic()
-    notice = threading.Timer(
-        TELL_AFTER_SECONDS, print, ["Compiling the kernels: half a minute, once."], {"flush": True}
-    )
+    notice = threading.Timer(TELL_AFTER_SECONDS, tell, ["Compiling the kernels, once: about half a minute."])
     notice.start()
     warm()
     notice.cancel()
     if time.monotonic() - start > TELL_AFTER_SECONDS:
-        print(f"Compiled in {time.monotonic() - start:.0f} s.")
+        tell(f"Compiled in {time.monotonic() - start:.0f} s.")
     return 0
+
+
+def tell(sentence: str) -> None:
+    """Say it to the person who waits."""
+    sys.stdout.write(sentence + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
