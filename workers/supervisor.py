@@ -48,12 +48,15 @@ class Member:
     def start(self) -> None:
         """Start its process, in a session of its own, so that a terminal's Ctrl-C reaches only the pool."""
         self._token = secrets.token_hex(3)
-        command = [sys.executable, "-m", MODULES[self.kind]]
-        if self.kind == "photo":
-            command += ["--token", self._token]
         self._began = time.monotonic()
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, start_new_session=True)
         log.info("pool.started", **self.facts)
+
+    @property
+    def command(self) -> list[str]:
+        """What its next process runs."""
+        token = ["--token", self._token] if self.kind == "photo" else []
+        return [sys.executable, "-m", MODULES[self.kind], *token]
 
     @property
     def facts(self) -> dict[str, object]:

@@ -1,0 +1,115 @@
+"""The sweeper, over the ledger's twin and job servers that the test turns off and on."""
+
+import pytest
+
+from jobs.errors import BrokerUnavailable
+from jobs.job import Order
+from jobs.memory import MemoryLedger
+from workers.sweeper import Sweeper
+
+
+class Brokers:
+    """Job servers as `BrokerWatch` and `Dispatcher` see them: up or down, and forgetful."""
+
+    def __init__(self):
+        self.up = True
+        self.refuses = False
+        self.queue = []
+        self._seen = False
+
+    def restart(self):
+        self.queue.clear()
+        self._seen = False
+
+    def returned(self):
+        returned = ["broker:4730"] if self.up and not self._seen else []
+        self._seen = self.up
+        return returned
+
+    def reachable(self):
+        return self.up
+
+    def send(self, tickets):
+        if not self.up or self.refuses:
+            raise BrokerUnavailable("down")
+        self.queue += tickets
+
+
+class World:
+    def __init__(self):
+        self.ledger = MemoryLedger()
+        self.brokers = Brokers()
+        self.sweeper = self.another_sweeper()
+
+    def another_sweeper(self):
+        return Sweeper(self.ledger, self.brokers, self.brokers)
+
+    def submit(self, count):
+        return {
+            self.ledger.submit(Order(owner_id=7, key=f"{number}", source_key="o/1")).job_id for number in range(count)
+        }
+
+    @property
+    def queued(self):
+        return {ticket.job_id for ticket in self.brokers.queue}
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+def test_a_new_sweeper_brings_what_was_submitted_before_it_began(world):
+    jobs = world.submit(3)
+
+    assert world.sweeper.sweep() == 3
+    assert world.queued == jobs
+
+
+def test_more_than_one_batch_is_brought_in_one_sweep(world, monkeypatch):
+    monkeypatch.setattr("workers.sweeper.BATCH", 4)
+    jobs = world.submit(11)
+
+    assert world.sweeper.sweep() == 11
+    assert world.queued == jobs
+
+
+def test_what_was_brought_is_not_brought_again_at_once(world):
+    world.submit(3)
+    world.sweeper.sweep()
+
+    assert world.sweeper.sweep() == 0
+
+
+def test_a_job_server_that_was_restarted_gets_everything_again(world):
+    jobs = world.submit(3)
+    world.sweeper.sweep()
+    world.brokers.restart()
+
+    assert world.sweeper.sweep() == 3
+    assert world.queued == jobs
+
+
+def test_nothing_is_swept_while_no_job_server_is_there_and_all_of_it_when_one_comes(world):
+    jobs = world.submit(3)
+    world.brokers.up = False
+
+    for _ in range(2):
+        with pytest.raises(BrokerUnavailable):
+            world.sweeper.sweep()
+    world.brokers.up = True
+
+    assert world.sweeper.sweep() == 3
+    assert world.queued == jobs
+
+
+def test_tickets_that_a_job_server_refused_are_brought_again(world):
+    jobs = world.submit(3)
+    world.brokers.refuses = True
+
+    with pytest.raises(BrokerUnavailable):
+        world.sweeper.sweep()
+    world.brokers.refuses = False
+
+    assert world.sweeper.sweep() == 3
+    assert world.queued == jobs
