@@ -8,30 +8,28 @@ Entry = tuple[int, int, int, bytes]  # tag, type, count, value
 ORIENTATION, MAKE, MODEL, EXIF, GPS, TAKEN, OFFSET = 0x112, 0x10F, 0x110, 0x8769, 0x8825, 0x9003, 0x9011
 
 
-def tiff(
-    entries: Sequence[Entry], *, order: str = "<", big: bool = False, pages: int = 1, tail: bytes = b"", at: int = 0
-) -> bytes:
-    """A TIFF of so many equal pages; values that do not fit their entry follow the directory, `tail` comes last.
-
-    `at` is where `tail` is to begin, if a value must point to it.
-    """
-    word, inline = ("Q", 8) if big else ("I", 4)
+def tiff(entries: Sequence[Entry], *, order: str = "<", big: bool = False, pages: int = 1) -> bytes:
+    """A TIFF of so many equal pages."""
     mark = b"II" if order == "<" else b"MM"
-    head = mark + struct.pack(order + ("HHHQ" if big else "HI"), *((43, 8, 0, 16) if big else (42, 8)))
-    out = bytearray(head)
+    out = mark + (struct.pack(order + "HHHQ", 43, 8, 0, 16) if big else struct.pack(order + "HI", 42, 8))
     for page in range(pages):
-        table = struct.pack(order + ("Q" if big else "H"), len(entries))
-        values_at = len(out) + len(table) + len(entries) * (20 if big else 12) + inline
-        values = b""
-        for tag, kind, count, value in sorted(entries):
-            stored = value.ljust(inline, b"\0")
-            if len(value) > inline:
-                stored = struct.pack(order + word, values_at + len(values))
-                values += value
-            table += struct.pack(f"{order}HH{word}", tag, kind, count) + stored
-        following = values_at + len(values) if page < pages - 1 else 0
-        out += table + struct.pack(order + word, following) + values
-    return bytes(out).ljust(at, b"\0") + tail
+        out += directory(entries, len(out), order=order, big=big, last=page == pages - 1)
+    return out
+
+
+def directory(entries: Sequence[Entry], start: int, *, order: str = "<", big: bool = False, last: bool = True) -> bytes:
+    """A directory for offset `start`, followed by the values that do not fit their entries."""
+    word, inline = ("Q", 8) if big else ("I", 4)
+    table = struct.pack(order + ("Q" if big else "H"), len(entries))
+    values_at = start + len(table) + len(entries) * (20 if big else 12) + inline
+    values = b""
+    for tag, kind, count, value in sorted(entries):
+        stored = value.ljust(inline, b"\0")
+        if len(value) > inline:
+            stored = struct.pack(order + word, values_at + len(values))
+            values += value
+        table += struct.pack(f"{order}HH{word}", tag, kind, count) + stored
+    return table + struct.pack(order + word, 0 if last else values_at + len(values)) + values
 
 
 def short(tag: int, *values: int, order: str = "<") -> Entry:
@@ -64,26 +62,8 @@ def exif(*entries: Entry, details: Sequence[Entry] = (), order: str = "<") -> by
     """An EXIF block without its prefix; `details` are the entries of the EXIF directory."""
     if not details:
         return tiff(entries, order=order)
-    body = tiff(details, order=order)[8:]
-    start = len(tiff([*entries, long(EXIF, 0)], order=order))
-    moved = tiff(details, order=order, at=0)
-    # The details' own offsets count from the block's start, so they are written again for their place in it.
-    shifted = _shift(moved, start - 8, order)
-    assert len(shifted) == len(body)
-    return tiff([*entries, long(EXIF, start, order=order)], order=order) + shifted
-
-
-def _shift(block: bytes, by: int, order: str) -> bytes:
-    """The directory of a block, its offsets moved."""
-    out = bytearray(block)
-    (count,) = struct.unpack_from(order + "H", out, 8)
-    sizes = {2: 1, 3: 2, 4: 4}
-    for n in range(count):
-        where = 10 + 12 * n
-        _, kind, many, value = struct.unpack_from(order + "HHII", out, where)
-        if sizes[kind] * many > 4:
-            struct.pack_into(order + "I", out, where + 8, value + by)
-    return bytes(out[8:])
+    start = len(tiff([*entries, long(EXIF, 0)]))
+    return tiff([*entries, long(EXIF, start, order=order)], order=order) + directory(details, start, order=order)
 
 
 def segment(marker: int, body: bytes) -> bytes:
