@@ -157,9 +157,9 @@ def store(client: Client, source: str, owner: int, key: str) -> str:
 
 
 def default_key(source: str, ladder: str) -> str:
-    """The same bytes with the same preset are the same job: what a person means who runs a command twice."""
+    """The same bytes (or address) with the same preset are the same job: what a person means who repeats a command."""
     if source.startswith("s3://"):
-        return f"{source}-{ladder}"
+        return f"{hashlib.sha256(source.encode()).hexdigest()}-{ladder}"
     with Path(source).open("rb") as file:
         return f"{hashlib.file_digest(file, 'sha256').hexdigest()}-{ladder}"
 
