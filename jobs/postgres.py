@@ -41,7 +41,7 @@ SELECT fence, worker, started_at, ended_at, outcome, code, reason, timings
 FROM darkroom.attempts WHERE job_id = %s ORDER BY fence
 """
 COUNTS = """
-SELECT state, count(*) FROM darkroom.jobs WHERE state IN ('queued', 'running') GROUP BY state
+SELECT state, count(*) FROM darkroom.jobs WHERE open GROUP BY state
 UNION ALL
 SELECT state, count(*) FROM darkroom.jobs WHERE state IN ('rejected', 'dead', 'cancelled') GROUP BY state
 UNION ALL

@@ -92,6 +92,7 @@ CREATE TABLE darkroom.jobs (
     lost_leases  int NOT NULL DEFAULT 0,           -- that expired or were given back, since the same moment
     turn         int NOT NULL,                     -- of its media
     waits        boolean NOT NULL DEFAULT false,   -- for its retry delay: no ticket counts until due_at
+    open         boolean NOT NULL GENERATED ALWAYS AS (state IN ('queued', 'running')) STORED,
     state        text NOT NULL DEFAULT 'queued'
                  CHECK (state IN ('queued', 'running', 'done', 'rejected', 'dead', 'cancelled')),
     lane         text NOT NULL CHECK (lane IN ('interactive', 'batch')),
@@ -108,8 +109,10 @@ CREATE TABLE darkroom.jobs (
     autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 5000
 );
 
--- One column and one partial index for all three reasons to look at a job again.
-CREATE INDEX jobs_due ON darkroom.jobs (due_at) WHERE state IN ('queued', 'running');
+-- One column and one partial index for all three reasons to look at a job again. The index is on "open" and not on the
+-- states, because a step that looks up one running job by its id must not match it: planned while the queue was empty,
+-- it would prefer this empty-looking index to the primary key, and read the whole queue when there is one.
+CREATE INDEX jobs_due ON darkroom.jobs (due_at) WHERE open;
 
 -- Dead letters and the like are few, and a finished job costs nothing here.
 CREATE INDEX jobs_ended_badly ON darkroom.jobs (state, job_id) WHERE state IN ('rejected', 'dead', 'cancelled');

@@ -70,7 +70,7 @@ DECLARE
     v_job darkroom.jobs;
     v_count int := 0;
 BEGIN
-    FOR v_job IN SELECT * FROM darkroom.jobs WHERE state = 'running' AND worker = p_worker FOR UPDATE LOOP
+    FOR v_job IN SELECT * FROM darkroom.jobs WHERE open AND state = 'running' AND worker = p_worker FOR UPDATE LOOP
         PERFORM darkroom.lose_lease(v_job, 'released');
         v_count := v_count + 1;
     END LOOP;
@@ -85,7 +85,7 @@ DECLARE
     v_job darkroom.jobs;
 BEGIN
     FOR v_job IN
-        SELECT * FROM darkroom.jobs WHERE state = 'running' AND due_at <= now()
+        SELECT * FROM darkroom.jobs WHERE open AND state = 'running' AND due_at <= now()
         ORDER BY due_at LIMIT p_limit FOR UPDATE SKIP LOCKED
     LOOP
         PERFORM darkroom.lose_lease(v_job, 'lease_expired');
@@ -93,7 +93,7 @@ BEGIN
     RETURN QUERY
     UPDATE darkroom.jobs SET due_at = now() + interval '60 seconds', waits = false
     WHERE job_id = ANY (ARRAY(  -- an array, because a join may be planned as a scan of the whole table
-        SELECT job_id FROM darkroom.jobs WHERE state = 'queued' AND due_at <= now()
+        SELECT job_id FROM darkroom.jobs WHERE open AND state = 'queued' AND due_at <= now()
         ORDER BY due_at LIMIT p_limit FOR UPDATE SKIP LOCKED))
     RETURNING job_id, fence, function, lane;
 END
@@ -104,7 +104,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_count int;
 BEGIN
-    UPDATE darkroom.jobs SET due_at = now() WHERE state = 'queued' AND NOT waits;
+    UPDATE darkroom.jobs SET due_at = now() WHERE open AND state = 'queued' AND NOT waits;
     GET DIAGNOSTICS v_count = ROW_COUNT;
     RETURN v_count;
 END

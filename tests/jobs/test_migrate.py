@@ -52,6 +52,18 @@ def ask(dsn: str, question: str) -> Any:
         return cursor.fetchone()[0] if cursor.description else None
 
 
+def add_jobs(dsn: str, *, first: int, last: int, state: str) -> None:
+    """Jobs with these ids, each of a media of its own, in their first attempt and due in an hour."""
+    ids = f"generate_series({first}, {last}) AS id"
+    ask(dsn, f"INSERT INTO darkroom.media (media_id, owner_id, source_key) SELECT id, id, 'originals/1' FROM {ids}")
+    ask(
+        dsn,
+        "INSERT INTO darkroom.jobs (job_id, media_id, owner_id, due_at, turn, state, lane, function, ladder, key,"
+        " fence, worker, started_at) SELECT id, id, id, now() + interval '1 hour', 1,"
+        f" '{state}', 'batch', 'photo', 'standard', 'first', 1, 'worker', now() FROM {ids}",
+    )
+
+
 def names(steps: list[migrations.Step]) -> list[str]:
     return [step.name for step in steps]
 
@@ -174,6 +186,44 @@ def test_a_packaged_copy_of_the_migrations_is_the_same_to_the_database(dsn, tmp_
     migrate(dsn)
 
     assert migrate(dsn, shutil.copytree(FOLDER, tmp_path / "copy")) == []
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "claim(3001, 'worker', 60)",
+        "beat(3001, 1, 60)",
+        "fail(3001, 1, 'code', 'reason', 'queued', 0)",
+        "finish(3001, 1, 'aa', 7, 5, '{}', '{}', '{}')",
+        "cancel(3001)",
+    ],
+)
+def test_a_step_on_one_job_reads_no_other_even_if_it_was_planned_while_the_queue_was_empty(dsn, step):
+    migrate(dsn)
+    add_jobs(dsn, first=1, last=3000, state="done")
+    ask(dsn, "ANALYZE darkroom.jobs, darkroom.media")
+    add_jobs(dsn, first=3001, last=3500, state="queued" if "claim" in step else "running")
+
+    read = ask(
+        dsn,
+        f"SELECT darkroom.{step};"
+        " SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'jobs'",
+    )
+
+    assert 1 <= read <= 5
+
+
+def test_a_sweep_reads_only_what_is_due(dsn):
+    migrate(dsn)
+    add_jobs(dsn, first=1, last=3000, state="queued")
+
+    read = ask(
+        dsn,
+        "SELECT count(*) FROM darkroom.sweep(100);"
+        " SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'jobs'",
+    )
+
+    assert read == 0
 
 
 def test_two_ids_that_meet_are_drawn_again(dsn):
