@@ -121,7 +121,7 @@ class Postgres(Server):
                     "--pwfile",
                     password_file,
                 ),
-                *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums"),
+                *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8"),
             ],
             cwd=self.home,
             env=self.environment,

@@ -152,7 +152,7 @@ class Server(ABC):
                     f"The end of {self.log}:\n{self._last_words()}"
                 )
             time.sleep(POLL_SECONDS)
-        return True
+        return self.running  # or was it a stranger on the same port that answered?
 
     def _version(self) -> str | None:
         try:

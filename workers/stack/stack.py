@@ -87,7 +87,8 @@ class Stack:
         """Start what does not run, and bring the database up to date.
 
         Raises:
-            StackError: a server did not start. Those that this call started are ended again.
+            StackError: a server did not start. Those that this call started are ended again, now and below.
+            MigrationError, LedgerUnavailable: the database could not be brought up to date.
         """
         with self._alone():
             running = [server for server in self.servers if server.running]
@@ -121,7 +122,8 @@ class Stack:
             _stop(self.servers)
 
     def remove(self) -> None:
-        """End the servers, without giving them time to put things in order, and delete everything they kept."""
+        """End everything, the servers without time to put things in order, and delete all they kept."""
+        self.pool.stop()
         for server in self.servers:
             server.kill()
         self.down()
