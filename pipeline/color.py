@@ -1,6 +1,7 @@
 """Colour comes home: from whatever an original was tagged with to sRGB."""
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -11,6 +12,7 @@ from PIL import Image, ImageCms
 
 from filters.matrix_curve import STEPS, apply_matrix_curve
 from pipeline import icc
+from pipeline.strips import strips
 
 UNREADABLE = "unreadable"
 _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
@@ -82,13 +84,12 @@ def cmyk_to_srgb(ink: NDArray[np.uint8], profile: bytes | None) -> NDArray[np.ui
     transform = _transform(profile, "CMYK") if profile else None
     if transform is not None:
         return _through_lcms(ink, transform)
-    return np.array(Image.frombuffer("CMYK", (ink.shape[1], ink.shape[0]), ink).convert("RGB"))
+    return _by_strips(ink, "CMYK", lambda strip: strip.convert("RGB"))
 
 
 def lab_to_srgb(image: Image.Image) -> NDArray[np.uint8]:
     """A CIELAB image at D50 as (h, w, 3) uint8 sRGB."""
-    transform = ImageCms.buildTransform(ImageCms.createProfile("LAB"), _SRGB, "LAB", "RGB")
-    return np.array(ImageCms.applyTransform(image, transform))
+    return np.asarray(_lab_transform().apply(image))
 
 
 @lru_cache(maxsize=32)
@@ -137,5 +138,21 @@ def _transform(profile: bytes, space: str) -> ImageCms.ImageCmsTransform | None:
 
 
 def _through_lcms(samples: NDArray[np.uint8], transform: ImageCms.ImageCmsTransform) -> NDArray[np.uint8]:
+    return _by_strips(samples, transform.input_mode, transform.apply)
+
+
+def _by_strips(
+    samples: NDArray[np.uint8], mode: str, convert: Callable[[Image.Image], Image.Image]
+) -> NDArray[np.uint8]:
+    """What Pillow makes of (h, w) or (h, w, channels) samples, as (h, w, 3)."""
     height, width = samples.shape[:2]
-    return np.array(transform.apply(Image.frombuffer(transform.input_mode, (width, height), samples)))
+    converted = np.empty((height, width, 3), np.uint8)
+    for rows in strips(height, width):
+        strip = samples[rows]
+        converted[rows] = np.asarray(convert(Image.frombuffer(mode, (width, len(strip)), strip)))
+    return converted
+
+
+@lru_cache(maxsize=1)
+def _lab_transform() -> ImageCms.ImageCmsTransform:
+    return ImageCms.buildTransform(ImageCms.createProfile("LAB"), _SRGB, "LAB", "RGB")

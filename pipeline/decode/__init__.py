@@ -5,6 +5,7 @@ from dataclasses import replace
 from pipeline import icc
 from pipeline.color import grey_to_srgb
 from pipeline.decode.cmyk import decode_cmyk_jpeg
+from pipeline.decode.corrupt import corrupt
 from pipeline.decode.heic import decode_heic
 from pipeline.decode.jpeg import decode_jpeg
 from pipeline.decode.picture import Picture
@@ -38,11 +39,19 @@ def decode(data: bytes | memoryview, header: Header, scale: float) -> Picture:
     """
     if header.format is not Format.JPEG:
         picture = _WHOLE[header.format](data, header)
+        _check_size(picture, header)
     elif header.components == _CMYK:
         picture = decode_cmyk_jpeg(data, header, scale)
     else:
         picture = decode_jpeg(data, header, scale)
     return _settle_profile(picture, header)
+
+
+def _check_size(picture: Picture, header: Header) -> None:
+    """Refuse a picture of another size than the header's, by which the limits were checked; a crop may be rounded."""
+    height, width = picture.pixels.shape[:2]
+    if abs(height - header.height) > 1 or abs(width - header.width) > 1:
+        raise corrupt(header, f"they are {width}x{height}")
 
 
 def _settle_profile(picture: Picture, header: Header) -> Picture:

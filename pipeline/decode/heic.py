@@ -42,4 +42,4 @@ def _to_rgb(samples: NDArray[Any], mode: str) -> NDArray[np.uint8]:
         return flatten_on_white(small)
     if kind == "RGBa":  # premultiplied
         return np.asarray(cv2.add(small[:, :, :3], np.repeat(255 - small[:, :, 3:], 3, axis=2)), np.uint8)
-    return np.array(small if small.ndim == 3 else cv2.cvtColor(small, cv2.COLOR_GRAY2RGB))  # libheif's are read-only
+    return small if small.ndim == 3 else np.asarray(cv2.cvtColor(small, cv2.COLOR_GRAY2RGB), np.uint8)

@@ -15,6 +15,7 @@ from pipeline.color import cmyk_to_srgb, lab_to_srgb
 from pipeline.decode.corrupt import translating_complaints
 from pipeline.decode.picture import Picture
 from pipeline.headers.header import Header
+from pipeline.strips import strips
 
 Image.MAX_IMAGE_PIXELS = None  # the header was checked against our own limits
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # workers are processes: a photo gets one core
@@ -34,6 +35,9 @@ def opened(data: bytes | memoryview, header: Header) -> Iterator[Image.Image]:
 def decode_with_pillow(data: bytes | memoryview, header: Header) -> Picture:
     """The first frame of a GIF, BMP or AVIF. Pillow leaves AVIF's rotation and mirroring to us.
 
+    An AVIF of more than 8 bits is rounded by libavif. One in a wide or HDR space that is named by numbers (CICP), not
+    by an ICC profile, is shown as if it were sRGB, as Pillow and libvips do.
+
     Raises:
         Rejected: `corrupt_media`.
     """
@@ -48,10 +52,17 @@ def rgb_from_pillow(image: Image.Image, profile: bytes | None) -> NDArray[np.uin
     CMYK is brought to sRGB by `profile`, LAB by its definition. RGB is left in its own space.
     """
     image.load()
-    if image.has_transparency_data:
-        return flatten_on_white(np.asarray(image.convert("RGBA")))
-    if image.mode == "CMYK":
-        return cmyk_to_srgb(np.asarray(image), profile)
-    if image.mode == "LAB":
-        return lab_to_srgb(image)
-    return np.array(image.convert("RGB"))  # a copy, because Pillow's own array is read-only
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    for rows in strips(image.height, image.width):
+        pixels[rows] = _strip_to_rgb(image.crop((0, rows.start, image.width, rows.stop)), profile)
+    return pixels
+
+
+def _strip_to_rgb(strip: Image.Image, profile: bytes | None) -> NDArray[np.uint8]:
+    if strip.has_transparency_data:
+        return flatten_on_white(np.asarray(strip.convert("RGBA")))
+    if strip.mode == "CMYK":
+        return cmyk_to_srgb(np.asarray(strip), profile)
+    if strip.mode == "LAB":
+        return lab_to_srgb(strip)
+    return np.asarray(strip if strip.mode == "RGB" else strip.convert("RGB"))

@@ -182,3 +182,24 @@ def test_inks_without_a_profile_take_their_share_of_the_light():
 
     np.testing.assert_allclose(cmyk_to_srgb(ink, None), expected, atol=1)
     np.testing.assert_allclose(cmyk_to_srgb(ink, PROFILES["Display P3"]), expected, atol=1)
+
+
+def ink_profile() -> bytes:
+    """A CMYK profile of a table with two steps an ink: each takes a quarter of the lightness, and tints a little."""
+    steps = np.stack(np.meshgrid(*[[0, 1]] * 4, indexing="ij"), axis=-1).reshape(-1, 4)
+    lab = np.stack([255 - steps.sum(axis=1) * 60, 128 + steps[:, 1] * 30, 128 + steps[:, 2] * 30], axis=1)
+    ramp = bytes(range(256))
+    table = b"mft1\0\0\0\0" + bytes((4, 3, 2, 0)) + s15(1, 0, 0, 0, 1, 0, 0, 0, 1)
+    table += ramp * 4 + lab.astype(np.uint8).tobytes() + ramp * 3
+    head = struct.pack(">I4sB3x4s4s4s", 128 + 16 + len(table), b"none", 2, b"prtr", b"CMYK", b"Lab ")
+    head = (head.ljust(36, b"\0") + b"acsp" + bytes(28) + s15(0.9642, 1, 0.8249)).ljust(128, b"\0")
+    return head + struct.pack(">I4sII", 1, b"A2B0", 144, len(table)) + table
+
+
+def test_inks_with_a_profile_become_what_lcms_says():
+    ink = np.random.default_rng(9).integers(0, 256, (5, 7, 4), dtype=np.uint8)
+
+    converted = cmyk_to_srgb(ink, ink_profile())
+
+    np.testing.assert_array_equal(converted, by_lcms(ink, ink_profile(), mode="CMYK"))
+    assert np.abs(converted.astype(int) - cmyk_to_srgb(ink, None)).mean() > 20
