@@ -1,7 +1,7 @@
 """The last look at a rendition before it leaves: a picture of the right size, and not a byte besides."""
 
 import re
-from struct import unpack_from
+from struct import pack
 
 from jobs.errors import DarkroomError
 from pipeline.services import Encoded
@@ -43,14 +43,14 @@ def _marker(encoded: Encoded, data: bytes, at: int) -> int:
 
 
 def _length(data: bytes, at: int) -> int:
-    return int(unpack_from(">H", data, at + 2)[0])
+    return int.from_bytes(data[at + 2 : at + 4], "big")
 
 
 def _check_segment(encoded: Encoded, marker: int, body: bytes) -> None:
     """A JFIF header without a thumbnail, a frame of the stated size, or tables."""
     if marker == APP0 and body[:5] == JFIF and len(body) == 14:
         return
-    if marker == SOF0 and unpack_from(">HH", body, 1) == (encoded.height, encoded.width):
+    if marker == SOF0 and body[1:5] == pack(">HH", encoded.height, encoded.width):
         return
     if marker not in TABLES:
         raise _unclean(encoded, f"it holds a segment {marker:X}h of {len(body)} bytes that does not belong there")
