@@ -20,13 +20,28 @@ BEGIN
 END
 $$;
 
--- A further order of a media of the same owner and original. Returns its turn; null if there is no such media.
-CREATE FUNCTION darkroom.take_turn(p_media_id bigint, p_owner_id bigint, p_source_key text) RETURNS int
-LANGUAGE sql AS $$
+-- The media that an order is for: a new one, or the next turn of one that has the same owner and original.
+CREATE FUNCTION darkroom.provide_media(
+    p_owner_id bigint, p_source_key text, p_media_id bigint, OUT media_id bigint, OUT turn int
+)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+    IF p_media_id IS NULL THEN
+        INSERT INTO darkroom.media (media_id, owner_id, source_key)
+        VALUES (darkroom.next_id(p_owner_id), p_owner_id, p_source_key)
+        RETURNING media_id, turns INTO provide_media.media_id, turn;
+        RETURN;
+    END IF;
     UPDATE darkroom.media
     SET turns = turns + 1, open_jobs = open_jobs + 1, state = CASE state WHEN 'failed' THEN 'pending' ELSE state END
     WHERE media_id = p_media_id AND owner_id = p_owner_id AND source_key = p_source_key
-    RETURNING turns
+    RETURNING media_id, turns INTO provide_media.media_id, turn;
+    IF NOT FOUND THEN
+        PERFORM darkroom.reject('unknown_media', format('owner %s has no media %s of the original %s', p_owner_id,
+            p_media_id, p_source_key));
+    END IF;
+END
 $$;
 
 CREATE FUNCTION darkroom.submit(
@@ -35,39 +50,25 @@ CREATE FUNCTION darkroom.submit(
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    known record;
-    v_media_id bigint;
-    v_turn int;
+    v_known record;
 BEGIN
     LOOP
-        SELECT j.job_id, j.media_id, j.state, j.fence, j.lane, m.source_key INTO known
-        FROM darkroom.jobs j JOIN darkroom.media m USING (media_id)
+        SELECT j.*, m.source_key INTO v_known FROM darkroom.jobs j JOIN darkroom.media m USING (media_id)
         WHERE j.owner_id = p_owner_id AND j.function = p_function AND j.key = p_key;
-        IF FOUND AND known.source_key <> p_source_key THEN
-            PERFORM darkroom.reject('key_reused', format('key %s belongs to job %s on another original, %s: choose '
-                || 'another key for another upload', p_key, known.job_id, known.source_key));
-        ELSIF FOUND THEN
-            RETURN QUERY SELECT known.job_id, known.media_id, known.state, known.fence, known.lane, false;
+        IF FOUND THEN
+            IF v_known.source_key <> p_source_key THEN
+                PERFORM darkroom.reject('key_reused', format('key %s belongs to job %s on another original, %s: choose '
+                    'another key for another upload', p_key, v_known.job_id, v_known.source_key));
+            END IF;
+            RETURN QUERY SELECT v_known.job_id, v_known.media_id, v_known.state, v_known.fence, v_known.lane, false;
             RETURN;
         END IF;
         BEGIN
-            IF p_media_id IS NULL THEN
-                v_media_id := darkroom.next_id(p_owner_id);
-                v_turn := 1;
-                INSERT INTO darkroom.media (media_id, owner_id, source_key)
-                VALUES (v_media_id, p_owner_id, p_source_key);
-            ELSE
-                v_media_id := p_media_id;
-                v_turn := darkroom.take_turn(p_media_id, p_owner_id, p_source_key);
-                IF v_turn IS NULL THEN
-                    PERFORM darkroom.reject('unknown_media', format(
-                        'owner %s has no media %s of the original %s', p_owner_id, p_media_id, p_source_key));
-                END IF;
-            END IF;
             RETURN QUERY
             INSERT INTO darkroom.jobs (job_id, media_id, owner_id, function, key, ladder, lane, turn, due_at)
-            VALUES (darkroom.next_id(p_owner_id), v_media_id, p_owner_id, p_function, p_key, p_ladder, p_lane, v_turn,
-                    now() + interval '30 seconds')  -- by then its ticket was lost
+            SELECT darkroom.next_id(p_owner_id), media_id, p_owner_id, p_function, p_key, p_ladder, p_lane, turn,
+                now() + interval '30 seconds'  -- by then its ticket was lost
+            FROM darkroom.provide_media(p_owner_id, p_source_key, p_media_id)
             RETURNING job_id, media_id, state, fence, lane, true;
             RETURN;
         EXCEPTION WHEN unique_violation THEN
