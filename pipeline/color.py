@@ -62,6 +62,7 @@ def profile_name(profile: bytes | None) -> str | None:
     if profile is None:
         return None
     try:
+        icc.matrix_profile(profile)  # is it broken elsewhere than in its name
         return icc.name(profile) or None
     except icc.UnreadableProfileError:
         return UNREADABLE

@@ -4,6 +4,7 @@ Source: ICC.1:2022 (profile version 4.4), with the textDescription type of ICC.1
 """
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +44,7 @@ def name(profile: bytes) -> str:
     """
     body = _tags(profile).get("desc", b"")
     if body[:4] == b"mluc":
-        offset, length = _unpack(">II", body, 20)[::-1]
+        length, offset = _unpack(">II", body, 20)  # of the first language
         text = body[offset : offset + length].decode("utf-16-be", "replace")
     else:
         text = body[12 : 12 + _unpack(">I", body, 8)[0]].decode("latin-1") if body else ""
@@ -58,7 +59,8 @@ def matrix_profile(profile: bytes) -> MatrixProfile | None:
     """
     tags = _tags(profile)
     needed = {f"{channel}{part}" for channel in _CHANNELS for part in ("XYZ", "TRC")}
-    if colour_space(profile) != "RGB" or profile[20:24] != b"XYZ " or "A2B0" in tags or not needed <= tags.keys():
+    has_tables = any(tag.startswith("A2B") for tag in tags)
+    if colour_space(profile) != "RGB" or profile[20:24] != b"XYZ " or has_tables or not needed <= tags.keys():
         return None
     return MatrixProfile(
         curves=np.stack([_curve(tags[f"{channel}TRC"]) for channel in _CHANNELS]),
@@ -116,23 +118,21 @@ def _parametric(body: bytes, tone: NDArray[np.float64]) -> NDArray[np.float64]:
     (function,) = _unpack(">H", body, 8)
     if function > 4:
         raise UnreadableProfileError(f"a parametric curve of function {function}")
-    given = np.array(_unpack(f">{(1, 3, 4, 5, 7)[function]}i", body, 12)) / 65536
+    given = [number / 65536 for number in _unpack(f">{(1, 3, 4, 5, 7)[function]}i", body, 12)]
     gamma, a, b, c, d, e, f = _as_function_4(function, given)
     with np.errstate(over="ignore", divide="ignore"):  # an absurd exponent ends at the clip
         power = np.maximum(a * tone + b, 0) ** gamma + e
     return np.asarray(np.where(tone >= d, power, c * tone + f))
 
 
-def _as_function_4(function: int, given: NDArray[np.float64]) -> tuple[float, ...]:
+def _as_function_4(function: int, given: Sequence[float]) -> tuple[float, ...]:
     """The parameters g a b c d e f of Y = (aX + b)^g + e from X = d on, and cX + f below.
 
     Source: ICC.1:2022, table 68.
     """
-    gamma, a, b, *rest = (float(number) for number in [*given, 1, 0][: max(3, len(given))])
-    if function == 0:
-        return gamma, 1, 0, 0, 0, 0, 0
-    if function in (1, 2):
-        floor = rest[0] if rest else 0.0
-        return gamma, a, b, 0, -b / a if a else 0, floor, floor
-    c, d, *offsets = rest
-    return gamma, a, b, c, d, *(offsets or (0, 0))
+    gamma, a, b = given[:3] if function > 0 else (given[0], 1.0, 0.0)
+    if function < 3:
+        floor = given[3] if function == 2 else 0.0
+        return gamma, a, b, 0.0, -b / a if a else 0.0, floor, floor
+    e, f = given[5:] if function == 4 else (0.0, 0.0)
+    return gamma, a, b, given[3], given[4], e, f

@@ -41,11 +41,11 @@ def translating_complaints(header: Header) -> Iterator[None]:
 
     Raises:
         Rejected: `corrupt_media`.
-        MemoryError: also where Pillow hides it in an OSError.
+        MemoryError: also where a library hides it in an error of another kind.
     """
     try:
         yield
     except _COMPLAINTS as error:
-        if "out of memory" in str(error):
+        if "memory" in str(error).lower():
             raise MemoryError(str(error)) from error
         raise corrupt(header, error) from error

@@ -20,6 +20,8 @@ _GREY = 0  # IHDR's colour type
 def decode_png(data: bytes | memoryview, header: Header) -> Picture:
     """The picture, of an animation the still one that stands for it.
 
+    Only an ICC profile says what its colours are: gAMA and cHRM are ignored, as Pillow and OpenCV do.
+
     Raises:
         Rejected: `corrupt_media`.
     """
@@ -59,5 +61,6 @@ def _transparent_grey(chunks: dict[bytes, memoryview]) -> int | None:
     bits, colour_type = chunks[b"IHDR"][16], chunks[b"IHDR"][17]
     if colour_type != _GREY or b"tRNS" not in chunks:
         return None
-    level = int.from_bytes(chunks[b"tRNS"][8:10], "big")
-    return level * 255 // ((1 << bits) - 1) if bits < 8 else level
+    white = (1 << bits) - 1
+    level = int.from_bytes(chunks[b"tRNS"][8:10], "big") & white
+    return level * 255 // white if bits < 8 else level

@@ -1,5 +1,7 @@
 """TIFF, by Pillow; by OpenCV where Pillow would drop the low bits of 16-bit colour."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -15,8 +17,9 @@ from PIL.TiffImagePlugin import (
 from pipeline.decode.opencv import decode_with_opencv
 from pipeline.decode.picture import Picture
 from pipeline.decode.pillow import opened, rgb_from_pillow
-from pipeline.decode.samples import rgb_from_opencv, to_eight_bits
+from pipeline.decode.samples import rgb_from_opencv
 from pipeline.headers.header import Header
+from pipeline.strips import strips
 
 _WHITE_IS_ZERO, _RGB = 0, 2  # photometric interpretations
 _UNASSOCIATED = 2  # extra sample: straight alpha
@@ -37,8 +40,7 @@ def decode_tiff(data: bytes | memoryview, header: Header) -> Picture:
             pixels = np.repeat(_grey_bytes(image, tags)[:, :, None], 3, axis=2)
         else:
             pixels = rgb_from_pillow(image, header.profile)
-        in_profile = image.mode not in ("CMYK", "LAB")
-    profile = header.profile if in_profile else None
+        profile = None if image.mode in ("CMYK", "LAB") else header.profile  # those are sRGB now
     return Picture(pixels=pixels, orientation=header.orientation, profile=profile)
 
 
@@ -50,20 +52,24 @@ def _is_deep_colour(tags: ImageFileDirectory_v2) -> bool:
 
 
 def _grey_bytes(image: Image.Image, tags: ImageFileDirectory_v2) -> NDArray[np.uint8]:
-    """Grey of 12, 16 or 32 bits or of floats as (h, w) bytes, rounded to nearest; Pillow itself would clip it.
-
-    The format sets no white for floats: it is taken as 1 unless the picture goes beyond, and then as 255.
-    """
+    """Grey of 12, 16 or 32 bits or of floats as (h, w) bytes, rounded to nearest; Pillow itself would clip it."""
     samples = np.asarray(image)
-    signed = tags.get(SAMPLEFORMAT, (1,))[0] == _SIGNED
-    white = float((1 << (tags[BITSPERSAMPLE][0] - signed)) - 1)
-    if image.mode == "F":
-        samples = np.nan_to_num(samples)
-        white = 1.0 if samples.max() <= 1 else 255.0
-    elif image.mode == "I" and not signed:
+    if image.mode == "I" and not _is_signed(tags):
         samples = samples.view(np.uint32)
-    if image.mode.startswith("I;16"):
-        grey = to_eight_bits(samples.astype(np.uint16), white)
-    else:
-        grey = np.rint(np.clip(samples.astype(np.float32) / white, 0, 1) * 255).astype(np.uint8)
+    white = _white_of(samples, tags)
+    grey = np.empty(samples.shape, np.uint8)
+    for rows in strips(*samples.shape):
+        light = np.clip(np.nan_to_num(samples[rows].astype(np.float64)) / white, 0, 1)
+        grey[rows] = np.rint(light * 255)
     return 255 - grey if tags.get(PHOTOMETRIC_INTERPRETATION) == _WHITE_IS_ZERO else grey
+
+
+def _white_of(samples: NDArray[Any], tags: ImageFileDirectory_v2) -> float:
+    """The sample that means white. The format sets none for floats: 1, unless the picture goes beyond; then 255."""
+    if samples.dtype.kind == "f":
+        return 1.0 if np.nanmax(samples) <= 1 else 255.0
+    return float((1 << (tags[BITSPERSAMPLE][0] - _is_signed(tags))) - 1)
+
+
+def _is_signed(tags: ImageFileDirectory_v2) -> bool:
+    return bool(tags.get(SAMPLEFORMAT, (1,))[0] == _SIGNED)

@@ -84,12 +84,15 @@ def test_a_decoder_opens_nothing_but_what_the_header_names(colours, save):
         decode(save(colours, "GIF"), header, scale=1.0)
 
 
-def test_a_lack_of_memory_is_not_the_photos_fault(colours, save, monkeypatch):
+@pytest.mark.parametrize(
+    "error", [MemoryError(), OSError("out of memory error when reading image file"), RuntimeError("Out of memory")]
+)
+def test_a_lack_of_memory_is_not_the_photos_fault(error, colours, save, monkeypatch):
     data = save(colours, "BMP")
     header = read_header(data, Limits())
 
-    def fail(*_, **__):
-        raise MemoryError
+    def fail(*_):
+        raise error
 
     monkeypatch.setattr(Image.Image, "load", fail)
     with pytest.raises(MemoryError):
