@@ -46,7 +46,7 @@ CREATE TABLE darkroom.media (
     source_key  text NOT NULL,
     sha256      bytea,                             -- of the original
     facts       jsonb NOT NULL DEFAULT '{}',
-    renditions  jsonb NOT NULL DEFAULT '{}'        -- {"w1080": [width, height, bytes, "<hash>.<ext>", crc32]}, in m/<media_id>/
+    renditions  jsonb NOT NULL DEFAULT '{}'        -- {"w1080": [width, height, bytes, "<hash>.<ext>", crc32]}
 ) WITH (fillfactor = 70);  -- the first publication is then often a heap-only update, in the row's own page
 
 -- An owner's grid, newest first. It is not limited to ready media: a state in an index forbids heap-only updates.
@@ -83,12 +83,12 @@ CREATE TABLE darkroom.jobs (
     job_id       bigint PRIMARY KEY,
     media_id     bigint NOT NULL REFERENCES darkroom.media,
     owner_id     bigint NOT NULL,
-    due_at       timestamptz NOT NULL,             -- when the sweeper looks: ticket lost, retry delay over, lease ended
+    due_at       timestamptz NOT NULL,             -- when the sweeper looks: its ticket, retry delay or lease is over
     submitted_at timestamptz NOT NULL DEFAULT now(),
     started_at   timestamptz,                      -- of the newest attempt
     finished_at  timestamptz,
     fence        int NOT NULL DEFAULT 0,           -- counts the claims: fencing token and number of the attempt
-    fence_floor  int NOT NULL DEFAULT 0,           -- the fence when an operator queued it again: attempts count from here
+    fence_floor  int NOT NULL DEFAULT 0,           -- its fence when an operator queued it again
     lost_leases  int NOT NULL DEFAULT 0,           -- that expired or were given back, since the same moment
     turn         int NOT NULL,                     -- of its media
     waits        boolean NOT NULL DEFAULT false,   -- for its retry delay: no ticket counts until due_at
@@ -124,7 +124,8 @@ CREATE TABLE darkroom.attempts (
     ended_at    timestamptz NOT NULL DEFAULT now(),
     fence       int NOT NULL,
     worker      text NOT NULL,
-    outcome     text NOT NULL CHECK (outcome IN ('done', 'failed', 'rejected', 'released', 'lease_expired', 'cancelled')),
+    outcome     text NOT NULL
+                CHECK (outcome IN ('done', 'failed', 'rejected', 'released', 'lease_expired', 'cancelled')),
     code        text,
     reason      text,
     timings     jsonb NOT NULL DEFAULT '{}',       -- milliseconds by stage
@@ -141,4 +142,4 @@ CREATE TABLE darkroom.outbox (
     topic       text NOT NULL,
     payload     jsonb NOT NULL,
     created_at  timestamptz NOT NULL DEFAULT clock_timestamp()
-) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);  -- always nearly empty, always changing
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);  -- nearly empty, always changing

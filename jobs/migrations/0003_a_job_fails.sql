@@ -149,7 +149,7 @@ DECLARE
     v_job darkroom.jobs := darkroom.locked_job(p_job_id);
 BEGIN
     IF v_job.state NOT IN ('rejected', 'dead', 'cancelled') THEN
-        PERFORM darkroom.reject('not_final', format('job %s is %s: only a rejected, dead or cancelled job can be retried',
+        PERFORM darkroom.reject('not_final', format('job %s is %s: only one that ended badly can be retried',
             p_job_id, v_job.state));
     END IF;
     UPDATE darkroom.media
@@ -186,8 +186,8 @@ BEGIN
 END
 $$;
 
--- The oldest events, deleted; nothing while another relay holds some. They are back if the transaction is not committed,
--- and until then no other relay overtakes it.
+-- The oldest events, deleted; nothing while another relay holds some. They are back if the transaction is not
+-- committed, and until then no other relay overtakes it.
 CREATE FUNCTION darkroom.take_events(p_limit int) RETURNS SETOF darkroom.outbox
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

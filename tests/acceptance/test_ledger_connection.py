@@ -25,9 +25,9 @@ pytestmark = pytest.mark.server
 class Wire:
     """A TCP relay in front of PgBouncer that counts the queries and can cut the next reply."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, port: int = 0) -> None:
         self._server = urlsplit(dsn)
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self._ends: list[socket.socket] = []
         self._cut = False
         self.queries = 0
@@ -181,13 +181,15 @@ def test_a_connection_that_died_while_idle_is_replaced_unnoticed(ledger, wire, o
 
 
 def test_a_server_that_is_away_is_said_so_and_found_again(stack, order):
-    dsn = stack.settings.database_url
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         port = reserved.getsockname()[1]
-    nobody = PostgresLedger(dsn.replace(f":{urlsplit(dsn).port}/", f":{port}/"))
+    dsn = stack.settings.database_url
+    ledger = PostgresLedger(dsn.replace(f":{urlsplit(dsn).port}/", f":{port}/"))
 
     with pytest.raises(LedgerUnavailable):
-        nobody.submit(order)
+        ledger.submit(order)
+    with closing(Wire(dsn, port)):
+        assert ledger.submit(order).created
 
 
 def test_a_database_without_the_schema_says_what_to_do(stack):
