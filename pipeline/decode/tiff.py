@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 from PIL.TiffImagePlugin import (
     BITSPERSAMPLE,
     EXTRASAMPLES,
@@ -20,6 +20,8 @@ from pipeline.decode.pillow import opened, rgb_from_pillow
 from pipeline.decode.samples import rgb_from_opencv
 from pipeline.headers.header import Header
 from pipeline.strips import strips
+
+TiffImagePlugin.READ_LIBTIFF = True  # Pillow's own reader takes uncompressed planes of 16 bits for planes of 8
 
 _WHITE_IS_ZERO, _RGB = 0, 2  # photometric interpretations
 _UNASSOCIATED = 2  # extra sample: straight alpha

@@ -5,27 +5,33 @@ import pytest
 from PIL import Image
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, OFFSETS = 256, 257, 258, 259, 262, 273
-ORIENTATION, SAMPLES, ROWS, COUNTS, EXTRA, FORMAT = 274, 277, 278, 279, 338, 339
+ORIENTATION, SAMPLES, ROWS, COUNTS, PLANAR, EXTRA, FORMAT = 274, 277, 278, 279, 284, 338, 339
 WHITE_IS_ZERO, BLACK_IS_ZERO = 0, 1
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3
 
 
 def tiff(samples: np.ndarray, photometric: int, order: str = "<", **more: int) -> bytes:
-    """An uncompressed single-strip file of (h, w) or (h, w, channels) samples, tags given by name in `more`."""
+    """An uncompressed file of (h, w) or (h, w, channels) samples, in one strip or, if `planar` is 2, in one a channel.
+
+    Further tags are given by name in `more`.
+    """
     height, width, channels = samples.shape if samples.ndim == 3 else (*samples.shape, 1)
-    body = samples.astype(samples.dtype.newbyteorder(order)).tobytes()
+    planes = channels if more.get("planar") == 2 else 1
+    laid = np.moveaxis(samples, -1, 0) if planes > 1 else samples
+    body = laid.astype(samples.dtype.newbyteorder(order)).tobytes()
+    strip = len(body) // planes
     tags = {WIDTH: [width], HEIGHT: [height], BITS: [samples.dtype.itemsize * 8] * channels, COMPRESSION: [1]}
-    tags |= {PHOTOMETRIC: [photometric], OFFSETS: [8], SAMPLES: [channels], ROWS: [height], COUNTS: [len(body)]}
+    tags |= {PHOTOMETRIC: [photometric], SAMPLES: [channels], ROWS: [height], COUNTS: [strip] * planes}
+    tags |= {OFFSETS: [8 + plane * strip for plane in range(planes)]}
     tags |= {globals()[name.upper()]: [value] for name, value in more.items()}
-    after, extra, entries = 8 + len(body), b"", b""
-    directory = after + 2 * max(tags[BITS] and channels, 0) * (channels > 2)
+    long, entries = b"", b""
     for tag, values in sorted(tags.items()):
         packed = struct.pack(f"{order}{len(values)}H", *values)
         if len(packed) > 4:
-            packed, extra = struct.pack(f"{order}I", after), packed
+            packed, long = struct.pack(f"{order}I", 8 + len(body) + len(long)), long + packed
         entries += struct.pack(f"{order}HHI", tag, 3, len(values)) + packed.ljust(4, b"\0")
-    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", directory)
-    return head + body + extra + struct.pack(f"{order}H", len(tags)) + entries + bytes(4)
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", 8 + len(body) + len(long))
+    return head + body + long + struct.pack(f"{order}H", len(tags)) + entries + bytes(4)
 
 
 def random(shape: tuple[int, ...], kind: type) -> np.ndarray:
@@ -95,6 +101,15 @@ def test_16_bit_colour_is_rounded_and_upright(order, orientation, decoded):
 
     np.testing.assert_array_equal(picture.pixels, turned[orientation])
     assert picture.orientation == 1
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_planes_are_put_together(kind, decoded):
+    samples = random((5, 7, 3), kind)
+
+    pixels = decoded(tiff(samples, 2, planar=2)).pixels
+
+    np.testing.assert_allclose(pixels, samples / np.iinfo(kind).max * 255, atol=1)
 
 
 def test_16_bit_transparency_is_laid_on_white(decoded):
