@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import click
 from rich.table import Table
-from workers.doctor import Finding, check_all
 
 from config import MisconfiguredError
 from jobs.errors import Unavailable
 from jobs.gearman import JobServer, survey
 from scripts.darkroom.app import App, Failure, json_option, print_json
 from scripts.darkroom.show import console, size
+from workers.doctor import Finding, check_all
 from workers.stack import Process, ServerStatus, Stack
 
 
