@@ -28,6 +28,8 @@ _COMPLAINTS = (
     zlib.error,
 )
 
+_LIBHEIF_REFUSAL = "Security limit exceeded"
+
 
 def corrupt(header: Header, why: object) -> Rejected:
     """The rejection of a photo whose header is sound and whose pixels are not."""
@@ -45,6 +47,10 @@ def translating_complaints(header: Header) -> Iterator[None]:
     """
     try:
         yield
+    except MemoryError as error:
+        if _LIBHEIF_REFUSAL in str(error):  # asked for absurdly much, not out of memory
+            raise corrupt(header, error) from error
+        raise
     except _COMPLAINTS as error:
         if "memory" in str(error).lower():
             raise MemoryError(str(error)) from error

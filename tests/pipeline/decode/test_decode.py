@@ -99,6 +99,18 @@ def test_a_lack_of_memory_is_not_the_photos_fault(error, colours, save, monkeypa
         decode(data, header, scale=1.0)
 
 
+def test_what_libheif_refuses_to_allocate_is_the_photos_fault(colours, save, monkeypatch):
+    data = save(noise(64, 48), "HEIF")
+    header = read_header(data, Limits())
+
+    def refuse(*_, **__):
+        raise MemoryError("Memory allocation error: Security limit exceeded: Image size 9x9 exceeds the maximum")
+
+    monkeypatch.setattr(pillow_heif, "open_heif", refuse)
+    with pytest.raises(Rejected, match="Security limit"):
+        decode(data, header, scale=1.0)
+
+
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "AVIF", "JPEG"])
 def test_an_rgb_profile_is_left_to_be_applied(kind, colours, save, decoded):
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
