@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import cv2
+from PIL import UnidentifiedImageError
 
 from jobs.errors import Rejected
 from pipeline.headers.header import Header
@@ -51,6 +52,8 @@ def translating_complaints(header: Header) -> Iterator[None]:
         if _LIBHEIF_REFUSAL in str(error):  # asked for absurdly much, not out of memory
             raise corrupt(header, error) from error
         raise
+    except UnidentifiedImageError as error:  # its own message is an address in memory
+        raise corrupt(header, "they are not what the header promises") from error
     except _COMPLAINTS as error:
         if "memory" in str(error).lower():
             raise MemoryError(str(error)) from error
