@@ -21,6 +21,7 @@ import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any, NoReturn
 
 from config import Limits, MisconfiguredError, Settings
@@ -38,10 +39,12 @@ from workers.exits import LEFT, UNABLE
 from workers.hands import ChildHands
 from workers.heartbeat import DroppedError, Heartbeat
 from workers.log import Log, log_to_stderr
+from workers.loop import persist
 from workers.sandbox import follow_parent
 from workers.signals import Signals
 
 TICK_SECONDS = 0.2
+CLAIM_SECONDS = 60.0  # for the ledger to answer; then the ticket is left to the sweeper
 LONGEST_JOB_SECONDS = 180.0  # every stage has limits of its own; what outlasts their sum is stuck
 
 log = Log("head")
@@ -50,8 +53,11 @@ log = Log("head")
 class Head:
     """What one worker process does with a ticket."""
 
-    def __init__(self, *, name: str, services: Services, settings: Settings, heartbeat: Heartbeat) -> None:
+    def __init__(
+        self, *, name: str, services: Services, settings: Settings, heartbeat: Heartbeat, signals: Signals
+    ) -> None:
         self._name = name
+        self._signals = signals
         self._services = services
         self._settings = settings
         self._heartbeat = heartbeat
@@ -63,13 +69,23 @@ class Head:
             LedgerUnavailable: the job could not be claimed, or its end not be noted; it comes again.
         """
         began = time.monotonic()
-        job = self._services.ledger.claim(ticket.job_id, self._name, self._settings.lease_seconds)
+        job = self._claim(ticket)
         if job is None:
             log.info("ticket.void", job_id=ticket.job_id, attempt=ticket.attempt)
             return
         with self._heartbeat.holding(job) as check:
             outcome = attempt(job, self._services, self._settings.limits, check)
-            settle(job, outcome, self._services.ledger, time.monotonic() - began)
+            self._settle(job, outcome, time.monotonic() - began)
+
+    def _claim(self, ticket: Ticket) -> Job | None:
+        # A worker that let go of its ticket would take the next, and empty the queues within a short outage.
+        claim = partial(self._services.ledger.claim, ticket.job_id, self._name, self._settings.lease_seconds)
+        return persist(claim, self._signals, seconds=CLAIM_SECONDS)
+
+    def _settle(self, job: Job, outcome: Processed | Exception, seconds: float) -> None:
+        # After a lease without an answer the job is taken for lost anyway.
+        act = partial(settle, job, outcome, self._services.ledger, seconds)
+        persist(act, self._signals, seconds=self._settings.lease_seconds)
 
 
 def attempt(job: Job, services: Services, limits: Limits, check: Callable[[], None]) -> Processed | Exception:
@@ -133,11 +149,11 @@ class Guard(threading.Thread):
 
     def _leave(self, reason: str) -> NoReturn:
         log.warning("worker.left", worker=self._worker, reason=reason)
-        self._hands.kill()
         try:
             self._ledger.release(self._worker)
         except LedgerUnavailable as error:
             log.warning("release.failed", worker=self._worker, reason=str(error))  # the lease will expire
+        self._hands.kill()  # not before: the main thread would take it for the photo's fault
         os._exit(LEFT)  # the main thread may be anywhere
 
 
@@ -185,7 +201,7 @@ def run(name: str, settings: Settings, hands: ChildHands, signals: Signals) -> N
     guard.start()
     store = S3Store(connect_s3(settings), settings.s3_bucket)
     services = Services(store=store, ledger=ledger, hands=hands)
-    head = Head(name=name, services=services, settings=settings, heartbeat=guard.heartbeat)
+    head = Head(name=name, services=services, settings=settings, heartbeat=guard.heartbeat, signals=signals)
     log.info("worker.ready", worker=name)
     serve(
         settings.gearman_servers,

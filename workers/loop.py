@@ -1,9 +1,10 @@
-"""The loop of the sweeper and the relay: do a thing again and again, through every outage, until asked to stop."""
+"""Going on through outages, until asked to stop."""
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
-from jobs.errors import Unavailable
+from jobs.errors import LedgerUnavailable, Unavailable
 from workers.log import Log
 from workers.signals import Signals
 
@@ -11,6 +12,7 @@ FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 10.0
 NAP_SECONDS = 0.1  # how late a request to stop may be noticed
 
+T = TypeVar("T")
 log = Log("loop")
 
 
@@ -32,6 +34,22 @@ def repeat(step: Callable[[], float], signals: Signals, *, name: str) -> None:
             rest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**failures)
             failures += 1
         sleep(rest, signals)
+
+
+def persist(call: Callable[[], T], signals: Signals, *, seconds: float) -> T:
+    """What `call` returns, as soon as the ledger answers.
+
+    Raises:
+        LedgerUnavailable: it has not answered for `seconds`, or this process is asked to stop.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return call()
+        except LedgerUnavailable:
+            if signals.times or time.monotonic() > end:
+                raise
+        sleep(FIRST_PAUSE_SECONDS, signals)
 
 
 def sleep(seconds: float, signals: Signals) -> None:

@@ -16,6 +16,7 @@ from pipeline.services import Rendered, Services, StoredObject
 from workers.head import Head, worker_name
 from workers.heartbeat import DroppedError, Heartbeat
 from workers.log import JsonLines
+from workers.signals import Signals
 
 SETTINGS = Settings(database_url="", gearman_servers=(), s3_bucket="")
 
@@ -45,9 +46,12 @@ class World:
         store = MemoryStore()
         store.write_all([StoredObject(key="o/1", data=b"photo", content_type="image/jpeg", crc32=zlib.crc32(b"photo"))])
         self.ledger = MemoryLedger()
+        self.signals = Signals()
         services = Services(store=store, ledger=self.ledger, hands=ScriptedHands(act))
         self.heartbeat = Heartbeat(self.ledger, SETTINGS.lease_seconds)
-        self.head = Head(name="worker", services=services, settings=SETTINGS, heartbeat=self.heartbeat)
+        self.head = Head(
+            name="worker", services=services, settings=SETTINGS, heartbeat=self.heartbeat, signals=self.signals
+        )
         self.receipt = self.ledger.submit(Order(owner_id=7, key="k", source_key="o/1"))
 
     def work(self, times=1):
@@ -158,9 +162,39 @@ def test_a_function_that_nobody_knows_is_a_mistake_of_ours_not_the_workers_end()
     assert world.work().code == "internal_error"
 
 
-def test_without_the_ledger_the_ticket_is_given_up_and_the_job_stays_as_it_was(monkeypatch):
+def away_for(calls, answer):
+    """A ledger's call that fails so many times before it answers."""
+
+    def call(*arguments, **keywords):
+        nonlocal calls
+        calls -= 1
+        if calls >= 0:
+            raise LedgerUnavailable("away")
+        return answer(*arguments, **keywords)
+
+    return call
+
+
+def test_a_worker_waits_with_its_ticket_until_the_ledger_answers(monkeypatch):
+    monkeypatch.setattr("workers.loop.sleep", lambda *_: None)
     world = World()
-    monkeypatch.setattr(world.ledger, "claim", lambda *_: fail_with(LedgerUnavailable("away"))())
+    monkeypatch.setattr(world.ledger, "claim", away_for(3, world.ledger.claim))
+
+    assert world.work().state is JobState.DONE
+
+
+def test_a_failure_is_noted_as_soon_as_the_ledger_answers(monkeypatch):
+    monkeypatch.setattr("workers.loop.sleep", lambda *_: None)
+    world = World(fail_with(Rejected("corrupt", "no photo")))
+    monkeypatch.setattr(world.ledger, "fail", away_for(3, world.ledger.fail))
+
+    assert world.work().state is JobState.REJECTED
+
+
+def test_asked_to_stop_without_a_ledger_a_worker_gives_up_its_ticket_and_the_job_stays_as_it_was(monkeypatch):
+    world = World()
+    monkeypatch.setattr(world.ledger, "claim", away_for(1, world.ledger.claim))
+    world.signals.ask()
 
     with pytest.raises(LedgerUnavailable):
         world.work()
