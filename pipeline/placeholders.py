@@ -21,7 +21,7 @@ def thumbhash(pixels: NDArray[np.uint8]) -> str:
     """
     height, width, _ = pixels.shape
     across, down = _thumbhash_waves(width, height), _thumbhash_waves(height, width)
-    red, green, blue = np.moveaxis(pixels / 255, 2, 0)
+    red, green, blue = np.ascontiguousarray(np.moveaxis(pixels, 2, 0)) / 255
     light = _Channel((red + green + blue) / 3, max(3, across), max(3, down))
     warm = _Channel((red + green) / 2 - blue, 3, 3)
     rosy = _Channel(red - green, 3, 3)
@@ -76,7 +76,8 @@ def blurhash(pixels: NDArray[np.uint8]) -> str:
     height, width, _ = pixels.shape
     light = _light()[pixels]
     across, down = cosines(BLURHASH_ACROSS, width, 0.0), cosines(BLURHASH_DOWN, height, 0.0)
-    waves = np.einsum("jy,yxc,ix->jic", down, light, across, optimize=True).reshape(-1, 3) / (height * width)
+    rows = (down @ light.reshape(height, -1)).reshape(BLURHASH_DOWN, width, 3)
+    waves = (across @ rows).reshape(-1, 3) / (height * width)
     others = 2 * waves[1:]
     largest = int(np.clip(np.abs(others).max() * 166 - 0.5, 0, 82))
     signed = np.sign(others) * np.sqrt(np.abs(others) / ((largest + 1) / 166))
