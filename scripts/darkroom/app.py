@@ -14,8 +14,8 @@ from config import MisconfiguredError, Settings
 from config.settings import read_environment_file
 from jobs import Client
 from jobs.errors import DarkroomError, Rejected, Unavailable
+from jobs.plain import as_data
 from jobs.postgres import PostgresLedger
-from scripts.darkroom.show import as_data
 
 EXIT_CODES = """\b
 Exit codes:
