@@ -20,7 +20,7 @@ from pipeline.stopwatch import Stopwatch
 from pipeline.verify import verify
 
 Pixels = NDArray[np.uint8]
-THUMB_EDGE = 32  # pixels: plenty for the seven waves of a placeholder
+THUMB = 32  # pixels each way, whatever the shape: plenty for the seven waves of a placeholder or the eight of a hash
 
 
 def render_photo(data: bytes | memoryview, ladder: Sequence[PhotoPreset], limits: Limits) -> Rendered:
@@ -112,11 +112,11 @@ def header_facts(header: Header) -> Mapping[str, Any]:
 
 def look_facts(pixels: Pixels) -> Mapping[str, Any]:
     """What the media's record keeps of how the photo looks, from any picture that shows all of it."""
-    scale = min(1.0, THUMB_EDGE / max(pixels.shape))
-    thumb = resample(pixels, *(max(1, round(side * scale)) for side in pixels.shape[:2]))
+    height, width, _ = pixels.shape
+    thumb = resample(pixels, min(THUMB, height), min(THUMB, width))
     return {
-        "thumbhash": thumbhash(thumb),
+        "thumbhash": thumbhash(thumb, height, width),
         "blurhash": blurhash(thumb),
-        "phash": perceptual_hash(pixels),
+        "phash": perceptual_hash(thumb),
         "dominant": dominant_colour(thumb),
     }

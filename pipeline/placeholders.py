@@ -13,13 +13,12 @@ BASE83 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.
 BLURHASH_ACROSS, BLURHASH_DOWN = 4, 3  # waves: the format's usual choice
 
 
-def thumbhash(pixels: NDArray[np.uint8]) -> str:
+def thumbhash(pixels: NDArray[np.uint8], height: int, width: int) -> str:
     """About 25 bytes in base64, from which a client draws a blurred picture of the right shape.
 
-    `pixels` is (h, w, 3) uint8 RGB, at most 100 by 100; opaque.
-    Source: Evan Wallace, ThumbHash's reference implementation, 2023.
+    `pixels` is (h, w, 3) uint8 RGB, at most 100 by 100, and may be stretched: `height` and `width` give the shape.
+    Source: Evan Wallace, ThumbHash's reference implementation, 2023; the case without transparency.
     """
-    height, width, _ = pixels.shape
     across, down = _thumbhash_waves(width, height), _thumbhash_waves(height, width)
     red, green, blue = np.ascontiguousarray(np.moveaxis(pixels, 2, 0)) / 255
     light = _Channel((red + green + blue) / 3, max(3, across), max(3, down))
@@ -46,11 +45,17 @@ class _Channel:
     def __init__(self, samples: NDArray[np.float64], across: int, down: int) -> None:
         height, width = samples.shape
         waves = cosines(down, height, 0.5) @ samples @ cosines(across, width, 0.5).T / (height * width)
-        row, column = np.indices(waves.shape)
-        kept = waves[column * down < across * (down - row)]
+        kept = waves[_kept(across, down)]
         self.mean = float(kept[0])
         self.scale = float(np.abs(kept[1:]).max())
         self.waves = 0.5 + 0.5 * kept[1:] / self.scale if self.scale else kept[1:]
+
+
+@lru_cache(maxsize=64)
+def _kept(across: int, down: int) -> NDArray[np.bool_]:
+    """(down, across): the triangle of waves that are not too fine both ways."""
+    row, column = np.indices((down, across))
+    return np.asarray(column * down < across * (down - row))
 
 
 def _thumbhash_waves(side: int, other: int) -> int:
@@ -70,7 +75,7 @@ def cosines(waves: int, size: int, offset: float) -> NDArray[np.float64]:
 def blurhash(pixels: NDArray[np.uint8]) -> str:
     """28 characters, from which a client draws a blurred picture; 4 waves across, 3 down.
 
-    `pixels` is (h, w, 3) uint8 RGB and should be small.
+    `pixels` is (h, w, 3) uint8 RGB; it should be small and may be stretched.
     Source: the BlurHash algorithm's description by Wolt, 2018.
     """
     height, width, _ = pixels.shape

@@ -62,12 +62,30 @@ def plain_thumbhash(pixels):
 def test_thumbhash_is_the_published_algorithm(shape):
     pixels = scene(*shape)
 
-    assert base64.b64decode(thumbhash(pixels)) == plain_thumbhash(pixels)
+    assert base64.b64decode(thumbhash(pixels, *shape)) == plain_thumbhash(pixels)
+
+
+def test_thumbhash_of_a_stretched_picture_is_that_of_its_shape():
+    pixels = scene(24, 32)
+    stretched = cv2.resize(pixels, (32, 32), interpolation=cv2.INTER_CUBIC)
+
+    one, other = (base64.b64decode(thumbhash(picture, 24, 32)) for picture in (pixels, stretched))
+
+    nibbles = [(byte & 15, byte >> 4) for pair in zip(one[5:], other[5:], strict=True) for byte in pair]
+    assert one[3:5] == other[3:5]
+    assert (
+        max(
+            abs(a - b)
+            for one, other in zip(nibbles[::2], nibbles[1::2], strict=True)
+            for a, b in zip(one, other, strict=True)
+        )
+        <= 1
+    )
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_thumbhash_of_one_colour_has_no_waves(level):
-    hashed = base64.b64decode(thumbhash(np.full((32, 32, 3), level, np.uint8)))
+    hashed = base64.b64decode(thumbhash(np.full((32, 32, 3), level, np.uint8), 32, 32))
 
     assert hashed[0] & 63 == rounded(63 * level / 255)
     assert (hashed[0] | hashed[1] << 8 | hashed[2] << 16) >> 18 == 0
