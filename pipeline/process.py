@@ -5,7 +5,8 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from config import LADDERS, Limits
+from config import LADDERS, Limits, PhotoPreset
+from jobs.errors import Rejected
 from jobs.job import Job, Publication, Rendition
 from pipeline.keys import rendition_key
 from pipeline.services import Encoded, Rendered, Services, StoredObject
@@ -34,13 +35,16 @@ def process_photo(job: Job, services: Services, limits: Limits, on_wait: Callabl
         Unavailable: it may help.
     """
     watch = Stopwatch()
+    ladder = find_ladder(job.ladder)
     with watch.stage("fetch"):
         original = services.store.read(job.source_key, limits.photo_bytes)
     with watch.stage("hands"):
         rendered = services.hands.render(original, job.ladder, on_wait)
     with watch.stage("store"):
         sha256 = hashlib.sha256(original).hexdigest()
-        objects = [name_rendition(job, sha256, image) for image in rendered.images]
+        objects = [
+            name_rendition(job, sha256, image, preset) for image, preset in zip(rendered.images, ladder, strict=True)
+        ]
         services.store.write_all(objects)
     publication = describe(rendered, sha256, objects, {**rendered.timings, **watch.timings})
     with watch.stage("publish"):
@@ -48,9 +52,15 @@ def process_photo(job: Job, services: Services, limits: Limits, on_wait: Callabl
     return Processed(published=published, timings={**rendered.timings, **watch.timings})
 
 
-def name_rendition(job: Job, sha256: str, image: Encoded) -> StoredObject:
+def find_ladder(name: str) -> tuple[PhotoPreset, ...]:
+    """The ladder of this name. Raises Rejected `unknown_ladder`."""
+    if name not in LADDERS:
+        raise Rejected("unknown_ladder", f"there is no ladder {name!r}; there are {', '.join(LADDERS)}")
+    return LADDERS[name]
+
+
+def name_rendition(job: Job, sha256: str, image: Encoded, preset: PhotoPreset) -> StoredObject:
     """A rendition with its place in the store and its checksum. `sha256` is the original's, hexadecimal."""
-    preset = next(preset for preset in LADDERS[job.ladder] if preset.name == image.name)
     return StoredObject(
         key=rendition_key(job.media_id, sha256, preset, image.extension),
         data=image.data,

@@ -16,16 +16,16 @@ from config import LADDERS, Limits
 from jobs.errors import HandsDied, Rejected, Unavailable
 from pipeline.services import Rendered
 from workers import wire
+from workers.exits import OUT_OF_MEMORY
 from workers.sandbox import resident_bytes
 
 RENDERER = (sys.executable, "-s", "-m", "workers.renderer")
 ROOT = Path(__file__).resolve().parent.parent
 
-START_SECONDS = 60.0  # imports and compiled kernels: about 2 s with a warm cache, much longer on a first run
+START_SECONDS = 120.0  # imports and compiled kernels: 1 s with a warm cache, half a minute on a first run
 DYING_SECONDS = 2.0  # between closing its socket and its end
 BEAT_SECONDS = 1.0  # how often a waiting head looks at its other duties
 TAIL_BYTES = 2_000  # of what the child said before it died
-OUT_OF_MEMORY = 70  # the renderer's exit status after a MemoryError
 
 # malloc keeps what it has: without this a third of a render is page faults. One thread a process: the pool is the
 # parallelism.
@@ -69,6 +69,11 @@ class Child:
         return self._process.pid
 
     @property
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process.poll() is None
+
+    @property
     def resident_bytes(self) -> int:
         """The memory it holds now."""
         return resident_bytes(self.pid)
@@ -79,7 +84,10 @@ class Child:
         Raises:
             Unavailable: it did not come up; the message has the end of what it said.
         """
-        answer = self._wait(START_SECONDS, on_wait)
+        try:
+            answer = self._wait(START_SECONDS, on_wait)
+        except TimeoutError as error:
+            raise Unavailable(f"the renderer is not ready after {START_SECONDS:g} s: {self._tail()}") from error
         if answer is None:
             status = self._process.wait()
             raise Unavailable(f"the renderer cannot start (exit status {status}): {self._tail()}")
@@ -93,10 +101,12 @@ class Child:
         """
         os.ftruncate(self._said, 0)
         wire.put(self._original, original)
-        with contextlib.suppress(ConnectionError):  # a child that is already dead is noticed below, with the cause
+        with contextlib.suppress(ConnectionError):  # a child that is dead by now is noticed below, with the cause
             wire.send(self._socket, wire.request(ladder, len(original)))
         try:
             return self._read(self._wait(self._limits.photo_wall_seconds, on_wait), ladder)
+        except TimeoutError as error:
+            raise HandsDied(f"wall limit of {self._limits.photo_wall_seconds} s") from error
         except wire.GarbledError as error:
             raise HandsDied(f"garbled answer: {error}") from error
 
@@ -130,7 +140,7 @@ class Child:
                 return wire.receive(self._socket)
             except TimeoutError:
                 on_wait()
-        raise HandsDied(f"wall limit of {seconds:g} s")
+        raise TimeoutError
 
     def _cause_of_death(self) -> str:
         with contextlib.suppress(subprocess.TimeoutExpired):  # it may have only closed its socket

@@ -63,6 +63,8 @@ class ChildHands:
             self._child = None
 
     def _ready(self, on_wait: Callable[[], None]) -> Child:
+        if self._child is not None and not self._child.alive:
+            self.close()  # it died of something between two photos, which is not to be the next one's fault
         if self._child is None:
             self._child = self._start(on_wait)
         return self._child

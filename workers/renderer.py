@@ -18,7 +18,7 @@ from config import LADDERS, Limits, PhotoPreset
 from jobs.errors import Rejected
 from pipeline.services import Rendered
 from workers import sandbox, wire
-from workers.child import OUT_OF_MEMORY
+from workers.exits import OUT_OF_MEMORY
 
 Render = Callable[[bytes, Sequence[PhotoPreset], Limits], Rendered]
 

@@ -49,8 +49,8 @@ def outside(hands=None):
     return Services(store=store, ledger=MemoryLedger(), hands=hands or PaintedHands())
 
 
-def claimed(services, source_key="o/1"):
-    receipt = services.ledger.submit(Order(owner_id=7, key="k", source_key=source_key))
+def claimed(services, ladder="standard"):
+    receipt = services.ledger.submit(Order(owner_id=7, key="k", source_key="o/1", ladder=ladder))
     return services.ledger.claim(receipt.job_id, "worker", 15)
 
 
@@ -131,6 +131,15 @@ def test_an_original_over_the_limit_never_reaches_the_hands():
     with pytest.raises(Rejected) as rejected:
         process(job, services, photo_bytes=len(ORIGINAL) - 1)
     assert rejected.value.code == "too_many_bytes"
+
+
+def test_a_ladder_that_is_gone_is_the_orders_fault_and_not_the_photos():
+    services = outside(FailingHands(AssertionError("the hands were asked")))
+    job = claimed(services, ladder="gone")
+
+    with pytest.raises(Rejected) as rejected:
+        process(job, services)
+    assert rejected.value.code == "unknown_ladder"
 
 
 def test_every_stage_is_timed_and_the_hands_own_stages_are_kept():

@@ -156,12 +156,22 @@ def test_what_the_callback_raises_ends_the_render_and_the_child(hands):
     assert not psutil.pid_exists(before)
 
 
-def test_a_child_that_died_between_two_photos_is_replaced_at_the_cost_of_one(hands):
-    psutil.Process(child_of(hands)).kill()
+def test_a_child_that_died_between_two_photos_is_replaced_at_no_photos_cost(hands):
+    process = psutil.Process(child_of(hands))
+    process.kill()
+    process.wait()
 
-    with pytest.raises(HandsDied, match="SIGKILL"):
-        render(hands, "echo")
     assert render(hands, "echo again").facts == {"echo": "again"}
+
+
+def test_a_renderer_that_does_not_get_ready_is_unavailable(monkeypatch):
+    monkeypatch.setattr("workers.child.START_SECONDS", 0.5)
+    slow = make(command=(sys.executable, "-c", "import time; time.sleep(60)"))
+
+    with pytest.raises(Unavailable, match="not ready") as unavailable:
+        slow.start()
+
+    assert not isinstance(unavailable.value, HandsDied)
 
 
 def test_hands_are_replaced_after_so_many_photos():

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from config import Settings
+from config import LADDERS, Settings
 from jobs.errors import HandsDied, LedgerUnavailable, Rejected, StoreUnavailable
 from jobs.job import JobState, Order
 from jobs.memory import MemoryLedger
 from pipeline.memory import MemoryStore
-from pipeline.services import Rendered, Services, StoredObject
+from pipeline.services import Encoded, Rendered, Services, StoredObject
 from workers.head import Head, worker_name
 from workers.heartbeat import DroppedError, Heartbeat
 from workers.log import JsonLines
@@ -22,14 +22,18 @@ SETTINGS = Settings(database_url="", gearman_servers=(), s3_bucket="")
 
 
 class ScriptedHands:
-    """Hands that do what the test says; by default they render nothing at all."""
+    """Hands that do what the test says; by default they render."""
 
     def __init__(self, act=lambda: None):
         self.act = act
 
     def render(self, original, ladder, on_wait):
         self.act()
-        return Rendered(width=5, height=7, facts={}, images=(), timings={"decode_cpu_ms": 1.0})
+        images = tuple(
+            Encoded(name=preset.name, width=5, height=7, content_type="image/jpeg", extension="jpg", data=b"pixels")
+            for preset in LADDERS[ladder]
+        )
+        return Rendered(width=5, height=7, facts={}, images=images, timings={"decode_cpu_ms": 1.0})
 
 
 def fail_with(error):
