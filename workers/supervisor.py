@@ -85,6 +85,7 @@ class Pool:
         self._signals = signals
         self._drain_seconds = drain_seconds
         self._passed_on = 0
+        self._told_at = 0.0
         self._status = 0
 
     def run(self) -> int:
@@ -140,9 +141,10 @@ class Pool:
         """Pass on each request to stop once; the members leave at once on the second."""
         while self._passed_on < self._signals.times:
             self._passed_on += 1
+            self._told_at = time.monotonic()
             self._tell(signal.SIGTERM)
-        patience = self._drain_seconds if self._signals.times == 1 else 0
-        if self._signals.seconds > patience + GRACE_SECONDS:
+        patience = GRACE_SECONDS + (self._drain_seconds if self._passed_on == 1 else 0)
+        if time.monotonic() - self._told_at > patience:
             self._tell(signal.SIGKILL)
 
     def _tell(self, number: signal.Signals) -> None:
