@@ -22,6 +22,7 @@ PACKET_BYTES = 64 * 1024  # one packet of a SOCK_SEQPACKET pair holds one messag
 REASON_CHARACTERS = 500
 KEPT_BYTES = 8 << 20  # of a memory file between jobs: fresh pages cost five times what writing to old ones does
 
+TIMING = re.compile(r"[a-z][a-z0-9_]{0,40}_ms")  # they become fields of log lines, where other names have a meaning
 CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 CONTENT_TYPES = {"image/jpeg": "jpg"}  # what the presets can ask for, and its extension
 
@@ -185,7 +186,7 @@ def _facts(value: Any) -> Mapping[str, Any]:
 
 
 def _timings(value: Any) -> Mapping[str, float]:
-    timings = {str(stage): float(milliseconds) for stage, milliseconds in value.items()}
-    if not all(math.isfinite(milliseconds) for milliseconds in timings.values()):
-        raise ValueError("a timing is not finite")
+    timings = {stage: float(milliseconds) for stage, milliseconds in value.items()}
+    if not all(TIMING.fullmatch(stage) and math.isfinite(timings[stage]) for stage in timings):
+        raise ValueError("a timing has no proper name, or is not finite")
     return timings
