@@ -2,7 +2,8 @@
 
     python -m workers.relay
 
-With `events_url` set each batch is posted as a JSON array; without, each event is a JSON line on standard output.
+With `events_url` set each batch is posted as a JSON array; without, each event is a JSON line on standard output. Ids
+are strings there, see `jobs.plain`.
 """
 
 import hashlib
@@ -11,7 +12,6 @@ import json
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from typing import TextIO
 
 import urllib3
@@ -20,6 +20,7 @@ from config import MisconfiguredError, Settings
 from jobs.errors import Unavailable
 from jobs.job import Event
 from jobs.ledger import Ledger
+from jobs.plain import as_data
 from jobs.postgres import PostgresLedger
 from workers.exits import UNABLE
 from workers.log import Log, log_to_stderr
@@ -76,7 +77,7 @@ class Webhook:
 
     def __call__(self, events: Sequence[Event]) -> None:
         """Post one batch. Raises ReceiverUnavailable unless it is taken."""
-        body = json.dumps([asdict(event) for event in events], default=str).encode()
+        body = json.dumps(as_data(events)).encode()
         headers = {"Content-Type": "application/json"}
         if self._secret is not None:
             headers[SIGNATURE] = sign(body, self._secret)
@@ -95,7 +96,7 @@ def sign(body: bytes, secret: str) -> str:
 
 def print_lines(events: Sequence[Event], output: TextIO) -> None:
     """Write each event as a JSON line."""
-    output.writelines(json.dumps(asdict(event), default=str) + "\n" for event in events)
+    output.writelines(json.dumps(as_data(event)) + "\n" for event in events)
     output.flush()
 
 

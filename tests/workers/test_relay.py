@@ -54,7 +54,7 @@ class Receiver:
 
     @property
     def media_ids(self):
-        return [event["media_id"] for body, _ in self.posts for event in json.loads(body)]
+        return [int(event["media_id"]) for body, _ in self.posts for event in json.loads(body)]
 
     def __enter__(self):
         return self
@@ -122,7 +122,7 @@ def test_without_an_address_each_event_is_a_json_line():
     Relay(ledger, lambda events: print_lines(events, output)).step()
 
     events = [json.loads(line) for line in output.getvalue().splitlines()]
-    assert [event["media_id"] for event in events] == media_ids
+    assert [event["media_id"] for event in events] == [str(media_id) for media_id in media_ids]
     assert {"seq", "topic", "owner_id", "version", "payload", "created_at"} <= set(events[0])
 
 
