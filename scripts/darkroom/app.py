@@ -25,7 +25,8 @@ Exit codes:
   3  a server is unavailable; trying again may help
   4  there is no such job, media or generation
   5  the time to wait was over
-  130  interrupted"""
+  130  interrupted
+worker, pool, sweep and relay: 0 drained, 75 left before the job at hand was done, 78 could not begin."""
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 

@@ -1,0 +1,41 @@
+"""Timing the stages of a flow."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from pipeline.stopwatch import Stopwatch
+
+LIMITED = """
+import json, resource, time
+from pipeline.stopwatch import Stopwatch
+resource.setrlimit(resource.RLIMIT_CPU, (60, resource.RLIM_INFINITY))
+watch, began = Stopwatch(), time.thread_time()
+for _ in range(20):
+    with watch.stage("work"):
+        sum(range(20_000))
+print(json.dumps([watch.timings["work_cpu_ms"], 1000 * (time.thread_time() - began)]))
+"""
+
+
+def test_a_stage_that_is_entered_twice_is_added_up():
+    watch = Stopwatch()
+
+    for _ in range(2):
+        with watch.stage("work"):
+            sum(range(10_000))
+    once = watch.timings["work_wall_ms"]
+    with watch.stage("work"):
+        sum(range(10_000))
+
+    assert set(watch.timings) == {"work_cpu_ms", "work_wall_ms"}
+    assert watch.timings["work_wall_ms"] > once > 0
+
+
+def test_short_stages_are_counted_finely_also_under_a_cpu_limit():
+    output = subprocess.run([sys.executable, "-c", LIMITED], capture_output=True, text=True, check=True).stdout
+    counted, spent = json.loads(output)
+
+    assert counted == pytest.approx(spent, rel=0.2)
