@@ -1,5 +1,6 @@
 """`scripts/run`: from a photo to its renditions, through every real part, in one command."""
 
+import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,7 +39,7 @@ def first_run(files: tuple[str, ...], owner: int, out: Path, *, keep: bool) -> N
     Without a file it makes a photo by code.
     """
     screen = console()
-    sources = list(expand(files)) if files else [str(sample())]
+    sources = list(expand(files)) if files else [os.path.relpath(sample())]
     with local_stack(screen, keep=keep) as app:
         # A key of its own for each run: the same photo again is work again, not yesterday's answer.
         keys = {source: uuid.uuid4().hex for source in sources}

@@ -56,9 +56,11 @@ def answer(request: wire.Message, render: Render, limits: Limits, original: int,
 
 
 def load_photo() -> Render:
-    """`pipeline.photo.render_photo`; importing it compiles its kernels."""
+    """`pipeline.photo.render_photo`, warm: its kernels compiled, its tables built, one thread a library."""
     from pipeline.photo import render_photo  # noqa: PLC0415 - its libraries may start threads
+    from pipeline.warm import warm  # noqa: PLC0415
 
+    warm()
     return render_photo
 
 

@@ -8,7 +8,7 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from pipeline.color import cmyk_to_srgb
-from pipeline.decode.jpeg import END, sufficient_eighths
+from pipeline.decode.jpeg import END, choose_eighths
 from pipeline.decode.picture import Picture
 from pipeline.decode.pillow import opened
 from pipeline.headers.header import Header
@@ -20,7 +20,7 @@ def decode_cmyk_jpeg(data: bytes | memoryview, header: Header, scale: float) -> 
     Raises:
         Rejected: `corrupt_media`.
     """
-    eighths = sufficient_eighths(scale)
+    eighths = choose_eighths(data, scale)
     ink = _decode_ink(data, header, ceil(header.width * eighths / 8), ceil(header.height * eighths / 8))
     return Picture(pixels=cmyk_to_srgb(ink, header.profile), orientation=header.orientation, profile=None)
 

@@ -25,7 +25,7 @@ def decode_jpeg(data: bytes | memoryview, header: Header, scale: float) -> Pictu
     Raises:
         Rejected: `corrupt_media`.
     """
-    eighths = 8 if _is_lossless(data) else sufficient_eighths(scale)
+    eighths = choose_eighths(data, scale)
     least = {"min_height": -(-header.height * eighths // 8), "min_width": -(-header.width * eighths // 8)}
     try:
         pixels = simplejpeg.decode_jpeg(data, "RGB", **least)
@@ -34,14 +34,18 @@ def decode_jpeg(data: bytes | memoryview, header: Header, scale: float) -> Pictu
     return Picture(pixels=pixels, orientation=header.orientation, profile=header.profile)
 
 
+def choose_eighths(data: bytes | memoryview, scale: float) -> Literal[1, 2, 4, 8]:
+    """How many eighths of its size to decode a JPEG at when the fraction `scale` of it is needed.
+
+    One that is coded without a transform is never reduced: libjpeg-turbo 3 crashes when it is asked to.
+    """
+    frame = find_frame(read_head(read_segments(memoryview(data))))
+    return 8 if frame.marker in LOSSLESS else sufficient_eighths(scale)
+
+
 def sufficient_eighths(scale: float) -> Literal[1, 2, 4, 8]:
-    """How many eighths of the original's size to decode when the fraction `scale` of it is needed."""
+    """The smallest of the cheap reductions that leaves enough for the fraction `scale`."""
     return next((eighths for eighths in EIGHTHS if eighths >= 8 * HEADROOM * scale), 8)
-
-
-def _is_lossless(data: bytes | memoryview) -> bool:
-    """Whether the picture is coded without a transform: libjpeg-turbo 3 crashes when it is asked to reduce such."""
-    return find_frame(read_head(read_segments(memoryview(data)))).marker in LOSSLESS
 
 
 def _decode_despite_complaints(

@@ -6,9 +6,12 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from scripts.benches import photo
+from scripts.benches import photo, pipeline
 
-BENCHES: Mapping[str, Callable[[Path], Mapping[str, float]]] = {"photo": photo.run}
+BENCHES: Mapping[str, Callable[[Path], Mapping[str, float]]] = {
+    "photo": photo.run,
+    "pipeline": pipeline.run,
+}
 INPUTS = Path(__file__).resolve().parents[3] / "shared" / "corpus" / "bench"
 
 
