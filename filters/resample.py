@@ -37,10 +37,10 @@ TRANSPOSED = frozenset({5, 6, 7, 8})
 
 @dataclass(frozen=True, kw_only=True)
 class Box:
-    """A part of a picture, in pixels of the stored orientation."""
+    """A part of a picture, in pixels of the stored orientation. It may begin between two pixels."""
 
-    top: int
-    left: int
+    top: float
+    left: float
     height: int
     width: int
 
@@ -57,12 +57,15 @@ def resample(pixels: Pixels, height: int, width: int, *, orientation: int = 1, b
     transposed = orientation in TRANSPOSED
     rows, columns = (width, height) if transposed else (height, width)
     if (rows, columns) == (box.height, box.width):
-        part = pixels[box.top : box.top + rows, box.left : box.left + columns]
+        top, left = int(box.top), int(box.left)  # half a pixel aside, but every pixel as it is
+        part = pixels[top : top + rows, left : left + columns]
         return np.ascontiguousarray(turn_upright(part, orientation))
     down = filter_table(box.height, rows, box.top, reverse=orientation in FLIPPED)
-    across = filter_table(box.width, columns, 0, reverse=orientation in MIRRORED)
+    across = filter_table(box.width, columns, box.left % 1, reverse=orientation in MIRRORED)
     upright = np.empty((height, width, 3), np.uint8)
-    _reduce(pixels.reshape(pixels.shape[0], -1), 3 * box.left, down, across, transposed, upright.reshape(height, -1))
+    _reduce(
+        pixels.reshape(pixels.shape[0], -1), 3 * int(box.left), down, across, transposed, upright.reshape(height, -1)
+    )
     return upright
 
 
@@ -73,19 +76,21 @@ def turn_upright(pixels: Pixels, orientation: int) -> Pixels:
 
 
 @lru_cache(maxsize=64)
-def filter_table(size: int, reduced: int, offset: int, *, reverse: bool) -> Table:
-    """For each of `reduced` samples: the first of the `size` source samples that count, and their weights in 1/32768.
+def filter_table(size: int, reduced: int, offset: float, *, reverse: bool) -> Table:
+    """For each of `reduced` samples: the first of the source samples that count, and their weights in 1/32768.
 
-    Returns starts (reduced,) int32, shifted by `offset`, and weights (reduced, taps) int16.
+    The `size` source samples begin at `offset`, perhaps in the middle of one. Returns starts (reduced,) int32 and
+    weights (reduced, taps) int16.
     """
     ratio = size / reduced
     taps = min(size, ceil(2 * LOBES * ratio))
-    centres = (np.arange(reduced) + 0.5) * ratio
-    starts = np.clip(np.rint(centres - taps / 2), 0, size - taps).astype(np.int32)
+    whole, part = divmod(offset, 1)
+    centres = part + (np.arange(reduced) + 0.5) * ratio
+    starts = np.clip(np.rint(centres - taps / 2), 0, ceil(part + size) - taps).astype(np.int32)
     distances = (starts[:, None] + np.arange(taps) + 0.5 - centres[:, None]) / ratio
     weights = _fixed_point(np.where(abs(distances) < LOBES, np.sinc(distances) * np.sinc(distances / LOBES), 0.0))
     step = -1 if reverse else 1
-    return np.ascontiguousarray(starts[::step]) + np.int32(offset), np.ascontiguousarray(weights[::step])
+    return np.ascontiguousarray(starts[::step]) + np.int32(whole), np.ascontiguousarray(weights[::step])
 
 
 def _fixed_point(weights: NDArray[np.float64]) -> Samples:

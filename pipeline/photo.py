@@ -21,6 +21,7 @@ from pipeline.verify import verify
 
 Pixels = NDArray[np.uint8]
 THUMB = 32  # pixels each way, whatever the shape: plenty for the seven waves of a placeholder or the eight of a hash
+SQUARE_HEADROOM = 2  # reduced twice by less, a picture loses sharpness
 
 
 def render_photo(data: bytes | memoryview, ladder: Sequence[PhotoPreset], limits: Limits) -> Rendered:
@@ -66,26 +67,27 @@ def base_size(height: int, width: int, ladder: Sequence[PhotoPreset]) -> tuple[i
 
 
 def draw(base: Pixels, height: int, width: int, ladder: Sequence[PhotoPreset]) -> list[Pixels]:
-    """The ladder's pictures: each from the next larger, the squares from the base.
-
-    A square from a smaller picture would lie half a pixel beside its place. `height` and `width` are the original's.
-    """
-    pictures = []
-    larger = base
+    """The ladder's pictures, each from the next larger; `height` and `width` are the original's."""
+    pictures, whole = [], [base]
     for preset in ladder:
         if preset.shape == "square":
-            pictures.append(crop_square(base, preset.width))
+            pictures.append(crop_square(sufficient(whole, preset.width), preset.width))
         else:
-            larger = resample(larger, *covering_size(height, width, preset))
-            pictures.append(larger)
+            whole.append(resample(whole[-1], *covering_size(height, width, preset)))
+            pictures.append(whole[-1])
     return pictures
 
 
+def sufficient(whole: Sequence[Pixels], width: int) -> Pixels:
+    """The smallest of the pictures from which a square of this width is as sharp as from the largest, the first."""
+    return next((pixels for pixels in reversed(whole) if min(pixels.shape[:2]) >= SQUARE_HEADROOM * width), whole[0])
+
+
 def crop_square(pixels: Pixels, width: int) -> Pixels:
-    """The largest centred square, reduced to `width` if it is larger."""
+    """The largest centred square, reduced to `width` if it is larger. It may begin in the middle of a pixel."""
     height, full_width, _ = pixels.shape
     side = min(height, full_width)
-    box = Box(top=(height - side) // 2, left=(full_width - side) // 2, height=side, width=side)
+    box = Box(top=(height - side) / 2, left=(full_width - side) / 2, height=side, width=side)
     return resample(pixels, min(side, width), min(side, width), box=box)
 
 

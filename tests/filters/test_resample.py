@@ -133,6 +133,18 @@ def test_a_box_is_what_cutting_first_gives(orientation):
         np.testing.assert_array_equal(from_box, resample(cut, *size, orientation=orientation))
 
 
+@pytest.mark.parametrize(("top", "left"), [(0.5, 0.0), (0.0, 10.5), (3.25, 7.5)])
+def test_a_box_may_begin_between_two_pixels(top, left):
+    pixels = picture(61, 83)
+    ours = resample(pixels, 20, 25, box=Box(top=top, left=left, height=40, width=50)).astype(np.int16)
+
+    edges = (left, top, left + 50, top + 40)
+    theirs = Image.fromarray(pixels).resize((25, 20), Image.Resampling.LANCZOS, box=edges)
+
+    inner = np.s_[2:-2, 2:-2]  # Pillow's filter looks beyond the box, ours only as far as its last pixel
+    assert np.abs(ours - np.asarray(theirs, np.int16))[inner].mean() < 0.5
+
+
 def test_pixels_that_may_not_be_written_can_be_read():
     pixels = picture(20, 30)
     pixels.flags.writeable = False

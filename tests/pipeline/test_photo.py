@@ -158,7 +158,7 @@ def test_a_damaged_photo_is_rejected_with_a_code():
     assert rejection.value.code == "corrupt_media"
 
 
-def test_a_square_comes_from_the_largest_picture_and_is_centred():
+def test_a_square_is_the_centre_and_nothing_beside_it():
     pixels = np.zeros((1440, 1080, 3), np.uint8)
     pixels[180:1260] = 255  # the centred square, exactly
     buffer = BytesIO()
