@@ -42,9 +42,7 @@ def process_photo(job: Job, services: Services, limits: Limits, on_wait: Callabl
         rendered = services.hands.render(original, job.ladder, on_wait)
     with watch.stage("store"):
         sha256 = hashlib.sha256(original).hexdigest()
-        objects = [
-            name_rendition(job, sha256, image, preset) for image, preset in zip(rendered.images, ladder, strict=True)
-        ]
+        objects = name_renditions(job, sha256, ladder, rendered.images)
         services.store.write_all(objects)
     publication = describe(rendered, sha256, objects, {**rendered.timings, **watch.timings})
     with watch.stage("publish"):
@@ -59,14 +57,19 @@ def find_ladder(name: str) -> tuple[PhotoPreset, ...]:
     return LADDERS[name]
 
 
-def name_rendition(job: Job, sha256: str, image: Encoded, preset: PhotoPreset) -> StoredObject:
-    """A rendition with its place in the store and its checksum. `sha256` is the original's, hexadecimal."""
-    return StoredObject(
-        key=rendition_key(job.media_id, sha256, preset, image.extension),
-        data=image.data,
-        content_type=image.content_type,
-        crc32=zlib.crc32(image.data),
-    )
+def name_renditions(
+    job: Job, sha256: str, ladder: Sequence[PhotoPreset], images: Sequence[Encoded]
+) -> list[StoredObject]:
+    """The ladder's renditions with their places in the store. `sha256` is the original's, hexadecimal."""
+    return [
+        StoredObject(
+            key=rendition_key(job.media_id, sha256, ladder, place, image.extension),
+            data=image.data,
+            content_type=image.content_type,
+            crc32=zlib.crc32(image.data),
+        )
+        for place, image in enumerate(images)
+    ]
 
 
 def describe(

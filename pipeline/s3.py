@@ -104,6 +104,8 @@ class S3Store:
         reply = self._ask(Request(method="PUT", address=address, headers=headers, body=bytes(stored.data)))
         if reply.status != 200:
             raise StoreUnavailable(f"writing {stored.key}: {reply.complaint}")
+        if CHECKSUM not in reply.headers:
+            raise StoreUnavailable(f"writing {stored.key}: the store did not confirm its CRC-32")
         _compare(stored.key, stored.crc32, reply)
 
     def _sign(self, operation: str, seconds: int, **parameters: str) -> str:

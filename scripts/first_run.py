@@ -11,10 +11,10 @@ from rich.console import Console
 
 from config.settings import LOCAL_STACK
 from jobs.job import Attempt, Lane
-from scripts.darkroom.app import App, Command, Failure
+from scripts.darkroom.app import App, Command
 from scripts.darkroom.media import fetch
 from scripts.darkroom.show import console, rendition_table, size, timing_table
-from scripts.darkroom.submit import Handover, Submission, expand, hand_over_all, headline
+from scripts.darkroom.submit import Handover, Submission, expand, fail_for, hand_over_all, headline
 from scripts.sample import sample_photo
 from workers.stack import Stack
 
@@ -42,13 +42,12 @@ def first_run(files: tuple[str, ...], owner: int, out: Path, *, keep: bool) -> N
     sources = list(expand(files)) if files else [os.path.relpath(sample())]
     with local_stack(screen, keep=keep) as app:
         # A key of its own for each run: the same photo again is work again, not yesterday's answer.
-        keys = {source: uuid.uuid4().hex for source in sources}
+        keys: dict[str, str | None] = {source: uuid.uuid4().hex for source in sources}
         order = Handover(owner=owner, ladder="standard", lane=Lane.INTERACTIVE, timeout=TIMEOUT_SECONDS)
         results = hand_over_all(app.client, keys, order, show_progress=True)
         for result in results:
             report(screen, app, result, out)
-    if not all(result.well for result in results):
-        raise Failure("Not every photo came back as renditions; the lines above say why.", 1)
+    fail_for(results)
 
 
 def sample() -> Path:
@@ -69,7 +68,7 @@ def local_stack(screen: Console, *, keep: bool) -> Iterator[App]:
         with screen.status("Starting gearmand, PostgreSQL, PgBouncer and SeaweedFS"):
             stack.up()
             stack.pool.start(photo=WORKERS)
-        yield App(directory=stack.directory)
+        yield App(directory=stack.directory, environ={})  # this stack alone, whatever the environment names
         if keep:
             screen.print("\nThe stack is up: `.venv/bin/darkroom status` shows it, `.venv/bin/darkroom down` stops it.")
     finally:

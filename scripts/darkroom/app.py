@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -36,6 +36,7 @@ class App:
     """What a command works with. Nothing is connected before it is used."""
 
     directory: Path
+    environ: Mapping[str, str] | None = None  # instead of the process's own
 
     @property
     def environment_file(self) -> Path:
@@ -45,7 +46,7 @@ class App:
     @cached_property
     def settings(self) -> Settings:
         """The settings of the environment over those of the local stack."""
-        return Settings.load(file=self.environment_file)
+        return Settings.load(self.environ, file=self.environment_file)
 
     def export_settings(self) -> None:
         """Put the local stack's settings into the environment, for processes that read them there."""
@@ -63,7 +64,7 @@ class App:
         return PostgresLedger(self.settings.database_url, self.settings.connect_timeout_seconds)
 
 
-class Translated(click.Command):
+class Command(click.Command):
     """A command that ends with a sentence and a documented exit code, whatever fails below it."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -76,11 +77,7 @@ class Translated(click.Command):
             ctx.exit(130)
 
 
-class Command(Translated):
-    """A single command."""
-
-
-class Group(Translated, click.Group):
+class Group(Command, click.Group):
     """A group of commands."""
 
 

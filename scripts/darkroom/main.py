@@ -26,7 +26,7 @@ def darkroom(ctx: click.Context, directory: Path) -> None:
 
     \b
     A first look, on this machine alone:
-      darkroom up                              start the servers and two workers
+      darkroom up                              start the servers, and a worker a core
       darkroom submit cat.jpg --owner 7 --wait make the renditions
       darkroom media show MEDIA                see what the social layer reads
       darkroom down                            stop what `up` started

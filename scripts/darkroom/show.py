@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from jobs.job import Attempt, JobState, JobStatus, Media
@@ -62,9 +63,14 @@ def job_table(jobs: Sequence[JobStatus]) -> Table:
             job.lane,
             f"{job.submitted_at:%Y-%m-%d %H:%M:%S}",
             took(job),
-            f"{job.code}: {job.reason}" if job.code else "",
+            reason(job),
         )
     return table
+
+
+def reason(ended: JobStatus | Attempt) -> str:
+    """Why it did not go well, as rich's markup; empty if it did."""
+    return escape(f"{ended.code}: {ended.reason}") if ended.code else ""
 
 
 def took(job: JobStatus) -> str:
@@ -85,8 +91,7 @@ def attempt_table(attempts: Sequence[Attempt]) -> Table:
     table = Table("attempt", "outcome", "worker", "wall", "reason", box=None)
     for attempt in attempts:
         wall = (attempt.ended_at - attempt.started_at).total_seconds() * 1000
-        reason = f"{attempt.code}: {attempt.reason}" if attempt.code else ""
-        table.add_row(str(attempt.fence), attempt.outcome, attempt.worker, f"{wall:,.0f} ms", reason)
+        table.add_row(str(attempt.fence), attempt.outcome, escape(attempt.worker), f"{wall:,.0f} ms", reason(attempt))
     return table
 
 

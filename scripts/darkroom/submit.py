@@ -1,19 +1,21 @@
 """`darkroom submit`: hand over photos as a frontend does, and see what becomes of them."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from config import LADDERS
 from jobs import Client
-from jobs.errors import Rejected
+from jobs.errors import Rejected, Unavailable
 from jobs.job import JobState, JobStatus, Lane, Media
-from scripts.darkroom.app import App, Failure, json_option, print_json
+from scripts.darkroom.app import App, Failure, exit_code, json_option, print_json
 from scripts.darkroom.show import console, rendition_table, state
 
 UPLOADS_AT_ONCE = 4
@@ -21,17 +23,23 @@ UPLOADS_AT_ONCE = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Submission:
-    """One file or address and what became of it; `error` when it was not even accepted."""
+    """One file or address and what became of it; `error` when it was not accepted, or could not be waited for."""
 
     source: str
     job: JobStatus | None = None
     media: Media | None = None
     error: str | None = None
+    exit_code: int = 0  # what this one alone would end the command with
 
-    @property
-    def well(self) -> bool:
-        """Accepted, and not known to have ended badly."""
-        return self.job is not None and (not self.job.state.final or self.job.state is JobState.DONE)
+
+@dataclass(frozen=True, kw_only=True)
+class Handover:
+    """How each source is to be submitted. `timeout` in seconds for all of them together; None: do not wait."""
+
+    owner: int
+    ladder: str
+    lane: Lane
+    timeout: float | None
 
 
 @click.command()
@@ -54,7 +62,7 @@ class Submission:
 )
 @click.option("--key", help="Idempotency key: the same key is the same job. Default: the file's checksum and preset.")
 @click.option("--wait", is_flag=True, help="Wait for the renditions and show them.")
-@click.option("--timeout", default=300.0, show_default=True, help="With --wait: seconds to wait for one job.")
+@click.option("--timeout", default=300.0, show_default=True, help="With --wait: seconds for all of them together.")
 @json_option
 @click.pass_obj
 def submit(
@@ -78,16 +86,21 @@ def submit(
     found = list(expand(sources))
     if key and len(found) > 1:
         raise click.UsageError(f"--key names one job, but there are {len(found)} files. Leave it out, or submit one.")
-    keys = {source: key or default_key(source, ladder) for source in found}
     order = Handover(owner=owner, ladder=ladder, lane=Lane(lane), timeout=timeout if wait else None)
-    results = hand_over_all(app.client, keys, order, show_progress=not as_json)
+    results = hand_over_all(app.client, dict.fromkeys(found, key), order, show_progress=not as_json)
     if as_json:
         print_json(results)
     else:
         print_results(results, detailed=wait)
-    bad = [result for result in results if not result.well]
+    fail_for(results)
+
+
+def fail_for(results: Sequence[Submission]) -> None:
+    """End with the gravest exit code, unless all went well."""
+    bad = [result for result in results if result.exit_code]
     if bad:
-        raise Failure(f"{len(bad)} of {len(results)} did not go well.", 1)
+        message = f"{len(bad)} of {len(results)} did not come back as renditions; their lines say why."
+        raise Failure(message, max(result.exit_code for result in bad))
 
 
 def expand(sources: Iterable[str]) -> Iterator[str]:
@@ -105,50 +118,47 @@ def expand(sources: Iterable[str]) -> Iterator[str]:
             raise click.UsageError(f"There is no file or folder {source!r} here ({Path.cwd()}).")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Handover:
-    """How each source is to be submitted. `timeout` None: do not wait."""
+def hand_over_all(
+    client: Client, keys: Mapping[str, str | None], order: Handover, *, show_progress: bool
+) -> list[Submission]:
+    """Submit sources side by side, each by its key, and if asked wait for them, with a progress bar. In their order.
 
-    owner: int
-    ladder: str
-    lane: Lane
-    timeout: float | None
-
-
-def hand_over_all(client: Client, keys: Mapping[str, str], order: Handover, *, show_progress: bool) -> list[Submission]:
-    """Submit sources side by side, each by its key, and if asked wait for them, with a progress bar. In their order."""
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    results: dict[str, Submission] = {}
-    with (
-        Progress(*columns, transient=True, disable=not show_progress) as progress,
-        ThreadPoolExecutor(UPLOADS_AT_ONCE) as pool,
-    ):
-        bar = progress.add_task("Waiting for renditions" if order.timeout else "Submitting", total=len(keys))
-        for future in as_completed([pool.submit(hand_over, client, *item, order) for item in keys.items()]):
-            result = future.result()
-            results[result.source] = result
-            progress.advance(bar)
-    return [results[source] for source in keys]
+    A key of None is made from the source. What fails for one source is that one's result, not the end of all.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, transient=True, disable=not show_progress) as progress:
+        with ThreadPoolExecutor(UPLOADS_AT_ONCE) as pool:
+            uploads = [pool.submit(hand_over, client, source, key, order) for source, key in keys.items()]
+            results = [upload.result() for upload in progress.track(uploads, description="Submitting")]
+        if order.timeout is None:
+            return results
+        deadline = time.monotonic() + order.timeout
+        return [follow(client, result, deadline) for result in progress.track(results, description="Rendering")]
 
 
-def hand_over(client: Client, source: str, key: str, order: Handover) -> Submission:
-    """Submit one source and, if asked, wait for it. A file that is not accepted is a result too, not the end of all."""
+def hand_over(client: Client, source: str, key: str | None, order: Handover) -> Submission:
+    """Store one source and submit it."""
     try:
+        key = key or default_key(source, order.ladder)
         source_key = store(client, source, order.owner, key)
         receipt = client.submit(order.owner, source_key, key=key, ladder=order.ladder, lane=order.lane)
-    except Rejected as error:
-        return Submission(source=source, error=f"{error.code}: {error}")
-    if order.timeout is None:
         return Submission(source=source, job=client.status(receipt.job_id))
-    return Submission(
-        source=source, job=client.wait(receipt.job_id, order.timeout), media=client.media(receipt.media_id)
-    )
+    except (Rejected, Unavailable) as error:
+        return Submission(source=source, error=f"{error.code}: {error}", exit_code=exit_code(error))
+    except OSError as error:
+        return Submission(source=source, error=f"it cannot be read: {error.strerror}", exit_code=2)
+
+
+def follow(client: Client, submitted: Submission, deadline: float) -> Submission:
+    """Wait for one job until `deadline` on the monotonic clock."""
+    if submitted.job is None:
+        return submitted
+    try:
+        job = client.wait(submitted.job.job_id, max(0.0, deadline - time.monotonic()))
+        media = client.media(job.media_id)
+    except (Unavailable, TimeoutError) as error:
+        return replace(submitted, error=str(error), exit_code=exit_code(error))
+    return replace(submitted, job=job, media=media, exit_code=0 if job.state is JobState.DONE else 1)
 
 
 def store(client: Client, source: str, owner: int, key: str) -> str:
@@ -174,9 +184,10 @@ def print_results(results: list[Submission], *, detailed: bool) -> None:
 
 
 def headline(result: Submission) -> str:
-    """One source in one line."""
+    """One source in one line, as rich's markup."""
+    source = escape(result.source)
     if result.job is None:
-        return f"[red]refused[/]  {result.source}  {result.error}"
-    reason = f"  {result.job.code}: {result.job.reason}" if result.job.code else ""
+        return f"[red]refused[/]  {source}  {escape(result.error or '')}"
     job = result.job
-    return f"{state(job.state)}  {result.source}  job {job.job_id}  media {job.media_id}{reason}"
+    reason = result.error or (f"{job.code}: {job.reason}" if job.code else "")
+    return f"{state(job.state)}  {source}  job {job.job_id}  media {job.media_id}  {escape(reason)}".rstrip()

@@ -3,12 +3,14 @@
 import json
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner, Result
 
+from jobs.errors import StoreUnavailable
 from jobs.s3 import connect_s3
 from scripts.darkroom.main import darkroom
 from scripts.sample import sample_photo
@@ -24,8 +26,8 @@ def run(stack, pool):
 
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
-    """A photo of 20 x 30 upright pixels that no other test submits."""
-    return write_photo(tmp_path / "photo.jpg", seed=hash(tmp_path.name))
+    """A small photo that no other test submits."""
+    return write_photo(tmp_path / "photo.jpg", seed=zlib.crc32(tmp_path.name.encode()))
 
 
 def write_photo(file: Path, *, seed: int) -> Path:
@@ -119,6 +121,22 @@ def test_an_empty_file_is_refused_and_the_others_go_on(run, photo, tmp_path):
     assert result.exit_code == 1
     assert refused["error"].startswith("empty_file")
     assert accepted["job"] is not None
+
+
+def test_one_file_that_cannot_be_handed_over_does_not_hide_what_became_of_the_others(run, photo, stack, monkeypatch):
+    def store(client, source, owner, key):
+        if "second" in source:
+            raise StoreUnavailable("the object store does not answer")
+        return client.upload(owner, Path(source), key)
+
+    monkeypatch.setattr("scripts.darkroom.submit.store", store)
+    second = write_photo(photo.with_name("second [draft].jpg"), seed=2)
+
+    result = run("submit", photo, second, "--owner", 7)
+
+    assert result.exit_code == 3
+    assert f"{photo}  job" in result.stdout
+    assert "second [draft].jpg" in result.stdout
 
 
 def test_a_job_is_listed_by_state_and_age_and_shown_with_its_attempts(run, photo):

@@ -25,36 +25,49 @@ def parameters(preset):
     return preset.width, preset.shape, preset.quality
 
 
-@given(PRESETS, PRESETS)
-def test_two_presets_share_a_key_exactly_if_their_parameters_are_the_same(one, other):
-    same_key = rendition_key(7, SHA256, one, "jpg") == rendition_key(7, SHA256, other, "jpg")
+LADDERS = st.lists(PRESETS, min_size=1, max_size=3)
 
-    assert same_key == (parameters(one) == parameters(other))
+
+@given(LADDERS, LADDERS)
+def test_two_ladders_share_a_key_exactly_if_their_parameters_are_the_same(one, other):
+    same_key = rendition_key(7, SHA256, one, 0, "jpg") == rendition_key(7, SHA256, other, 0, "jpg")
+
+    assert same_key == ([*map(parameters, one)] == [*map(parameters, other)])
+
+
+def test_a_rung_more_moves_every_key_because_each_picture_is_drawn_from_the_next_larger():
+    larger = (PhotoPreset(name="w2048", width=2048), *STANDARD)
+
+    before = {rendition_key(7, SHA256, STANDARD, place, "jpg") for place in range(4)}
+    after = {rendition_key(7, SHA256, larger, place, "jpg") for place in range(5)}
+
+    assert len(before) == 4
+    assert len(after) == 5
+    assert not before & after
 
 
 @given(PRESETS, st.binary(max_size=8), st.binary(max_size=8))
 def test_two_originals_share_a_key_exactly_if_they_are_the_same(preset, one, other):
-    keys = {rendition_key(7, hashlib.sha256(data).hexdigest(), preset, "jpg") for data in (one, other)}
+    keys = {rendition_key(7, hashlib.sha256(data).hexdigest(), [preset], 0, "jpg") for data in (one, other)}
 
     assert len(keys) == len({one, other})
 
 
 @given(PRESETS, st.integers(1, 2**63 - 1))
 def test_a_key_lies_in_its_media_and_holds_no_text_of_a_user(preset, media_id):
-    assert re.fullmatch(rf"m/{media_id}/[0-9a-f]{{32}}\.jpg", rendition_key(media_id, SHA256, preset, "jpg"))
+    assert re.fullmatch(rf"m/{media_id}/[0-9a-f]{{32}}\.jpg", rendition_key(media_id, SHA256, [preset], 0, "jpg"))
 
 
 def test_a_preset_may_be_renamed_without_making_its_renditions_anew():
-    assert rendition_key(7, SHA256, replace(STANDARD[0], name="large"), "jpg") == rendition_key(
-        7, SHA256, STANDARD[0], "jpg"
-    )
+    renamed = [replace(preset, name=f"{preset.name}-new") for preset in STANDARD]
+
+    assert rendition_key(7, SHA256, renamed, 1, "jpg") == rendition_key(7, SHA256, STANDARD, 1, "jpg")
 
 
 def test_keys_are_what_they_were_when_the_first_photos_were_published():
-    canonical = (
-        f'{{"engine":1,"original":"{SHA256}","preset":{{"quality":82,"shape":"whole","width":1080}}}}'  # as documented
-    )
+    preset = '{"quality":82,"shape":"whole","width":1080}'
+    canonical = f'{{"engine":1,"ladder":[{preset}],"original":"{SHA256}","place":0}}'  # as documented
 
     expected = hashlib.sha256(canonical.encode()).hexdigest()[:32]
 
-    assert rendition_key(7, SHA256, STANDARD[0], "jpg") == f"m/7/{expected}.jpg"
+    assert rendition_key(7, SHA256, STANDARD[:1], 0, "jpg") == f"m/7/{expected}.jpg"

@@ -116,6 +116,11 @@ def test_an_object_that_was_stored_otherwise_than_sent_is_not_taken_for_stored()
         script.store().write_all([PHOTO])
 
 
+def test_an_object_whose_checksum_the_store_does_not_confirm_is_not_taken_for_stored():
+    with Script((200, {}, b"")) as script, pytest.raises(StoreUnavailable, match="did not confirm"):
+        script.store().write_all([PHOTO])
+
+
 def test_a_server_that_is_away_is_unavailable_and_no_signature_gets_into_the_message(monkeypatch):
     monkeypatch.setattr(s3, "PAUSES_SECONDS", (0.01,))
     with Script((200, {}, b"")) as script:
