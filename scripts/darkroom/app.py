@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from config import MisconfiguredError, Settings
+from config import LADDERS, MisconfiguredError, Settings
 from config.settings import read_environment_file
 from jobs import Client
 from jobs.errors import DarkroomError, Rejected, Unavailable
@@ -107,6 +107,19 @@ def exit_code(error: Exception) -> int:
 def json_option(command: Decorated) -> Decorated:
     """`--json`: the same answer for programs. Ids are strings there, since they exceed 2**53."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead.")(command)
+
+
+def preset_option(command: Decorated) -> Decorated:
+    """`--preset`: the name of a ladder."""
+    option = click.option(
+        "--preset",
+        "ladder",
+        default="standard",
+        show_default=True,
+        type=click.Choice(sorted(LADDERS)),
+        help="Which ladder of renditions to make.",
+    )
+    return option(command)
 
 
 def print_json(value: object) -> None:

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import click
 
-from config import LADDERS
 from jobs.job import Lane, Media
 from jobs.s3 import connect_s3
 from pipeline.s3 import S3Store
-from scripts.darkroom.app import App, Group, json_option, print_json
+from scripts.darkroom.app import App, Group, json_option, preset_option, print_json
 from scripts.darkroom.show import console, rendition_table, size
 
 URL_SECONDS = 3600
@@ -71,14 +70,7 @@ def show_history(app: App, media_id: int, *, as_json: bool) -> None:
 
 @media.command("reprocess")
 @click.argument("media_id", type=int)
-@click.option(
-    "--preset",
-    "ladder",
-    default="standard",
-    show_default=True,
-    type=click.Choice(sorted(LADDERS)),
-    help="Which ladder of renditions to make.",
-)
+@preset_option
 @json_option
 @click.pass_obj
 def reprocess(app: App, media_id: int, ladder: str, *, as_json: bool) -> None:

@@ -11,11 +11,10 @@ import click
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from config import LADDERS
 from jobs import Client
 from jobs.errors import Rejected, Unavailable
 from jobs.job import JobState, JobStatus, Lane, Media
-from scripts.darkroom.app import App, Failure, exit_code, json_option, print_json
+from scripts.darkroom.app import App, Failure, exit_code, json_option, preset_option, print_json
 from scripts.darkroom.show import console, rendition_table, state
 
 UPLOADS_AT_ONCE = 4
@@ -45,14 +44,7 @@ class Handover:
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="FILE|FOLDER|s3://BUCKET/KEY…")
 @click.option("--owner", required=True, type=click.IntRange(min=1), help="Whose photo it is: a user's number.")
-@click.option(
-    "--preset",
-    "ladder",
-    default="standard",
-    show_default=True,
-    type=click.Choice(sorted(LADDERS)),
-    help="Which ladder of renditions to make.",
-)
+@preset_option
 @click.option(
     "--lane",
     default="interactive",
