@@ -22,7 +22,7 @@ class Unavailable(DarkroomError):  # noqa: N818 - named by what to do
     """Trying again may help: a server is away, a connection broke, a limit of the moment was hit."""
 
     code: ClassVar[str] = "unavailable"
-    attempts: ClassVar[int] = 5  # dead after this many
+    attempts: ClassVar[int] = 5  # a job is dead when so many have failed for this reason
     first_delay_seconds: ClassVar[float] = 1.0  # doubles with each attempt
     longest_delay_seconds: ClassVar[float] = 60.0
 
@@ -52,3 +52,12 @@ class BrokerUnavailable(Unavailable):
     """No Gearman job server could be reached. Nothing is lost: the sweeper brings the ticket later."""
 
     code = "broker_unavailable"
+
+
+class InternalError(Unavailable):
+    """A mistake of ours: trying again helps once a bad release was noticed and taken back."""
+
+    code = "internal_error"
+    attempts = 6
+    first_delay_seconds = 60.0
+    longest_delay_seconds = 1800.0  # with the above, half an hour in all; a quarter at the shortest

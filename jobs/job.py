@@ -76,7 +76,7 @@ class Job:
     ladder: str
     lane: Lane
     fence: int  # the fencing token: counts the claims, and never falls
-    attempt: int = 1  # the claims since an operator last queued it again: what patience is measured by
+    failures: Mapping[str, int] = field(default_factory=dict)  # by code, since it was last asked for: see jobs.policy
 
 
 @dataclass(frozen=True, kw_only=True)

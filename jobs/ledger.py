@@ -23,7 +23,7 @@ class Ledger(Protocol):
         """
 
     def claim(self, job_id: int, worker: str, lease_seconds: float) -> Job | None:
-        """Take a job: counts the attempt and returns its fence. None: somebody else has it, or it is final."""
+        """Take a job: counts the attempt, gives its fence and failures. None: somebody else has it, or it is final."""
 
     def beat(self, job: Job, lease_seconds: float) -> bool:
         """Renew the lease. False: the fence is stale or the job was cancelled, so the work is to be dropped."""
@@ -32,7 +32,7 @@ class Ledger(Protocol):
         """Publish: the media's next generation, the attempt, the event. False: the fence was stale, nothing written."""
 
     def fail(self, job: Job, *, code: str, reason: str, then: JobState, delay_seconds: float = 0.0) -> bool:
-        """Note a failed attempt; `then` is QUEUED (again after the delay), REJECTED or DEAD. False: stale fence."""
+        """Count a failure of this code; `then` is QUEUED (after the delay), REJECTED or DEAD. False: stale fence."""
 
     def release(self, worker: str) -> int:
         """Give back at once every lease this worker holds, because it is leaving or has died. Returns how many."""
@@ -47,7 +47,7 @@ class Ledger(Protocol):
         """Cancel a job that is not final. Returns its state now. Raises Rejected `unknown_job`."""
 
     def retry(self, job_id: int) -> Ticket:
-        """Queue a rejected, dead or cancelled job again, its attempts counted anew from here.
+        """Queue a rejected, dead or cancelled job again, its failures counted anew from here.
 
         Raises:
             Rejected: `unknown_job`, or `not_final` for a job that is queued, running or done.

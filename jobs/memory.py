@@ -1,5 +1,6 @@
 """The ledger's twin in memory, for tests: the same behaviour, one process, a clock that a test can turn."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
@@ -37,7 +38,7 @@ class _Job:
     due_at: datetime
     state: JobState = JobState.QUEUED
     fence: int = 0
-    fence_floor: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
     lost_leases: int = 0
     waits: bool = False
     worker: str = ""
@@ -94,7 +95,7 @@ class MemoryLedger:
                 return None
             job.due_at = now + timedelta(seconds=lease_seconds)
             source_key = self._media[job.media_id].record.source_key
-            claimed: Job = job.as_record(Job, source_key=source_key, attempt=job.fence - job.fence_floor)
+            claimed: Job = job.as_record(Job, source_key=source_key, failures=dict(job.failures))
             return claimed
 
     def beat(self, job: Job, lease_seconds: float) -> bool:
@@ -131,6 +132,7 @@ class MemoryLedger:
                 return self._was_noted(job, outcome)
             self._settle(held, then, code, reason)
             self._note(held, outcome, code=code, reason=reason)
+            held.failures[code] += 1
             held.waits = then == JobState.QUEUED
             held.due_at = self._clock() + timedelta(seconds=delay_seconds)
             if then.final:
@@ -182,7 +184,8 @@ class MemoryLedger:
             if job.state not in (JobState.REJECTED, JobState.DEAD, JobState.CANCELLED):
                 raise Rejected("not_final", f"job {job_id} is {job.state}: only one that ended badly can be retried")
             self._open(self._media[job.media_id])
-            job.state, job.waits, job.fence_floor, job.lost_leases = JobState.QUEUED, False, job.fence, 0
+            job.state, job.waits, job.lost_leases = JobState.QUEUED, False, 0
+            job.failures.clear()
             job.finished_at, job.due_at = None, self._clock() + timedelta(seconds=TICKET_LOST_SECONDS)
             return job.ticket
 

@@ -98,7 +98,7 @@ def attempt(job: Job, services: Services, limits: Limits, check: Callable[[], No
 
 def settle(job: Job, outcome: Processed | Exception, ledger: Ledger, seconds: float) -> None:
     """Act on an attempt's outcome, and write its line in the log."""
-    facts: dict[str, Any] = {"job_id": job.job_id, "media_id": job.media_id, "attempt": job.attempt}
+    facts: dict[str, Any] = {"job_id": job.job_id, "media_id": job.media_id, "attempt": job.fence}
     facts["seconds"] = round(seconds, 3)
     match outcome:
         case Processed(published=True):
@@ -111,7 +111,7 @@ def settle(job: Job, outcome: Processed | Exception, ledger: Ledger, seconds: fl
 
 def settle_failure(job: Job, error: Exception, ledger: Ledger, facts: Mapping[str, Any]) -> None:
     """Note a failed attempt as `jobs.policy.judge` decides."""
-    verdict = judge(error, job.attempt, random.random())  # noqa: S311 - jitter
+    verdict = judge(error, job.failures, random.random())  # noqa: S311 - jitter
     noted = ledger.fail(job, **asdict(verdict))
     fault = None if isinstance(error, DarkroomError) else error
     log.warning(f"job.{verdict.then}", fault, **facts, **asdict(verdict), noted=noted)

@@ -88,7 +88,7 @@ CREATE TABLE darkroom.jobs (
     started_at   timestamptz,                      -- of the newest attempt
     finished_at  timestamptz,
     fence        int NOT NULL DEFAULT 0,           -- counts the claims: fencing token and number of the attempt
-    fence_floor  int NOT NULL DEFAULT 0,           -- its fence when an operator queued it again
+    failures     jsonb NOT NULL DEFAULT '{}',      -- by code, {"renderer_died": 2}, since it was last asked for
     lost_leases  int NOT NULL DEFAULT 0,           -- that expired or were given back, since the same moment
     turn         int NOT NULL,                     -- of its media
     waits        boolean NOT NULL DEFAULT false,   -- for its retry delay: no ticket counts until due_at

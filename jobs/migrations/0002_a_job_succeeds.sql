@@ -82,7 +82,7 @@ $$;
 -- therefore of one life of one process that runs one job at a time.
 CREATE FUNCTION darkroom.claim(p_job_id bigint, p_worker text, p_lease_seconds double precision)
 RETURNS TABLE (job_id bigint, media_id bigint, owner_id bigint, function text, source_key text, ladder text, lane text,
-               fence int, attempt int)
+               fence int, failures jsonb)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
@@ -96,7 +96,7 @@ BEGIN
       AND (j.state = 'queued' AND (NOT j.waits OR j.due_at <= now())
            OR j.state = 'running' AND j.worker = p_worker AND j.due_at > now())
     RETURNING j.job_id, j.media_id, j.owner_id, j.function, m.source_key, j.ladder, j.lane, j.fence,
-              j.fence - j.fence_floor;
+              j.failures;
 END
 $$;
 

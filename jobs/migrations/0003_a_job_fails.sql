@@ -29,6 +29,7 @@ DECLARE
 BEGIN
     UPDATE darkroom.jobs
     SET state = p_then, code = p_code, reason = left(p_reason, 2000), waits = v_again,
+        failures = failures || jsonb_build_object(p_code, coalesce((failures ->> p_code)::int, 0) + 1),
         due_at = now() + p_delay_seconds * interval '1 second', finished_at = CASE WHEN NOT v_again THEN now() END
     WHERE job_id = p_job_id AND fence = p_fence AND state = 'running'
     RETURNING * INTO v_job;
@@ -157,7 +158,7 @@ BEGIN
     WHERE media_id = v_job.media_id;
     RETURN QUERY
     UPDATE darkroom.jobs
-    SET state = 'queued', waits = false, fence_floor = fence, lost_leases = 0, finished_at = NULL,
+    SET state = 'queued', waits = false, failures = '{}', lost_leases = 0, finished_at = NULL,
         due_at = now() + interval '30 seconds'
     WHERE job_id = p_job_id
     RETURNING job_id, fence, function, lane;

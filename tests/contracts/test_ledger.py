@@ -99,7 +99,7 @@ def test_a_claim_gives_the_whole_job_and_counts_the_attempt(subject):
         ladder="standard",
         lane=Lane.BATCH,
         fence=1,
-        attempt=1,
+        failures={},
     )
     assert subject.ledger.status(receipt.job_id).state == JobState.RUNNING
 
@@ -211,7 +211,26 @@ def test_a_failed_attempt_waits_for_its_delay_and_comes_again(subject):
     assert subject.swept() == []
     subject.pass_seconds(2)
     assert subject.swept() == [(job.job_id, 1)]
-    assert subject.claim(job.job_id).attempt == 2
+    assert subject.claim(job.job_id).fence == 2
+
+
+def test_a_claim_tells_the_failures_by_code_and_counts_no_lost_lease_among_them(subject):
+    job = subject.start()
+    for code in ("renderer_died", "store_unavailable", "renderer_died"):
+        subject.fail(job, JobState.QUEUED, code=code)
+        subject.claim(job.job_id)
+        subject.ledger.release(subject.worker)
+        job = subject.claim(job.job_id)
+
+    assert job.failures == {"renderer_died": 2, "store_unavailable": 1}
+
+
+def test_a_failure_whose_reply_was_lost_counts_once(subject):
+    job = subject.start()
+    for _ in range(2):
+        assert subject.fail(job, JobState.QUEUED)
+
+    assert subject.claim(job.job_id).failures == {"store_unavailable": 1}
 
 
 @pytest.mark.parametrize(("then", "outcome"), [(JobState.REJECTED, "rejected"), (JobState.DEAD, "failed")])

@@ -107,8 +107,9 @@ def test_a_final_job_cannot_be_cancelled_and_says_what_it_is(subject):
     assert subject.ledger.media(job.media_id).state == "ready"
 
 
-def test_a_retried_job_counts_its_attempts_anew_and_its_fence_on(subject):
+def test_a_retried_job_counts_its_failures_anew_and_its_fence_on(subject):
     job_id = subject.submit().job_id
+    subject.fail(subject.claim(job_id), JobState.QUEUED)
     for _ in range(5):
         subject.claim(job_id)
         subject.ledger.release(subject.worker)
@@ -118,8 +119,8 @@ def test_a_retried_job_counts_its_attempts_anew_and_its_fence_on(subject):
     job = subject.claim(job_id)
     subject.ledger.release(subject.worker)
 
-    assert (ticket.job_id, ticket.attempt, ticket.lane) == (job_id, 5, Lane.INTERACTIVE)
-    assert (job.fence, job.attempt) == (6, 1)
+    assert (ticket.job_id, ticket.attempt, ticket.lane) == (job_id, 6, Lane.INTERACTIVE)
+    assert (job.fence, job.failures) == (7, {})
     assert subject.ledger.status(job_id).state == JobState.QUEUED
 
 
