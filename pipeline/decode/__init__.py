@@ -35,7 +35,8 @@ def decode(data: bytes | memoryview, header: Header, scale: float) -> Picture:
     `scale`, above 0 up to 1, is the least that the picture may be reduced to; only JPEG's decoder reduces.
 
     Raises:
-        Rejected: `corrupt_media`: pixels are missing or damaged. There is no half picture.
+        Rejected: `corrupt_media`: pixels are missing or damaged. There is no half picture. `unsupported_variant`: they
+            may be whole, in a variant that no decoder of ours knows.
     """
     if header.format is not Format.JPEG:
         picture = _WHOLE[header.format](data, header)
@@ -49,14 +50,16 @@ def decode(data: bytes | memoryview, header: Header, scale: float) -> Picture:
 
 def _check_size(picture: Picture, header: Header) -> None:
     """Refuse a picture of another size than the header's, by which the limits were checked; a crop may be rounded."""
-    height, width = picture.pixels.shape[:2]
-    if abs(height - header.height) > 1 or abs(width - header.width) > 1:
+    height, width = picture.upright
+    if abs(height - header.upright[0]) > 1 or abs(width - header.upright[1]) > 1:
         raise corrupt(header, f"they are {width}x{height}")
 
 
 def _settle_profile(picture: Picture, header: Header) -> Picture:
     """Apply a grey profile, keep an RGB one for later, and ignore one that does not fit the pixels."""
-    space = icc.colour_space(header.profile) if header.profile else ""
-    if header.profile and space == "GRAY" and header.components == _GREY:
+    fitting = "GRAY" if header.components == _GREY else "RGB"
+    if not header.profile or icc.colour_space(header.profile) != fitting:
+        return replace(picture, profile=None)
+    if fitting == "GRAY":
         return replace(picture, pixels=grey_to_srgb(picture.pixels, header.profile), profile=None)
-    return picture if space == "RGB" else replace(picture, profile=None)
+    return picture

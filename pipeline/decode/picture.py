@@ -18,3 +18,9 @@ class Picture:
     pixels: NDArray[np.uint8]
     orientation: int
     profile: bytes | None
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """Height and width as a person sees the picture."""
+        height, width, _ = self.pixels.shape
+        return (width, height) if self.orientation >= 5 else (height, width)

@@ -1,77 +1,111 @@
-"""TIFF, by Pillow; by OpenCV where Pillow would drop the low bits of 16-bit colour."""
+"""TIFF: deep samples by OpenCV, which keeps all of their bits; the rest by Pillow."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, TiffImagePlugin
-from PIL.TiffImagePlugin import (
-    BITSPERSAMPLE,
-    EXTRASAMPLES,
-    PHOTOMETRIC_INTERPRETATION,
-    PLANAR_CONFIGURATION,
-    SAMPLEFORMAT,
-    ImageFileDirectory_v2,
-)
+from PIL import TiffImagePlugin
 
+from pipeline.decode.corrupt import unknown_variant
 from pipeline.decode.opencv import decode_with_opencv
 from pipeline.decode.picture import Picture
 from pipeline.decode.pillow import opened, rgb_from_pillow
 from pipeline.decode.samples import rgb_from_opencv
 from pipeline.headers.header import Header
-from pipeline.strips import strips
+from pipeline.headers.ifd import Directory
+from pipeline.headers.tiff import (
+    BITS,
+    COMPRESSION,
+    EXTRA_SAMPLES,
+    FLOAT,
+    ORIENTATION,
+    PHOTOMETRIC,
+    PLANES,
+    SAMPLE_FORMAT,
+    SAMPLES,
+    SIGNED,
+    UNSIGNED,
+    WHITE_IS_ZERO,
+    read_first_page,
+)
 
 TiffImagePlugin.READ_LIBTIFF = True  # Pillow's own reader takes uncompressed planes of 16 bits for planes of 8
 
-_WHITE_IS_ZERO, _RGB = 0, 2  # photometric interpretations
-_UNASSOCIATED = 2  # extra sample: straight alpha
-_SIGNED = 2  # sample format
+_STRAIGHT_ALPHA = (2,)  # extra samples
+_GREY, _COLOUR, _COLOUR_AND_ALPHA = (1, ()), (3, ()), (4, _STRAIGHT_ALPHA)  # samples of a pixel, the extra ones of them
+_LAYOUTS = {0: (_GREY,), 1: (_GREY,), 2: (_COLOUR, _COLOUR_AND_ALPHA)}  # by photometric interpretation
+_DEPTHS = {UNSIGNED: (16, 32), SIGNED: (16, 32), FLOAT: (32,)}  # bits by sample format
+_COMPRESSIONS = (1, 5, 8, 32773, 32946)  # none, LZW, deflate, PackBits, old deflate: those that OpenCV was built with
 
 
 def decode_tiff(data: bytes | memoryview, header: Header) -> Picture:
-    """The first page, upright: both decoders apply its orientation, as the header knows.
+    """The first page, upright or not: each decoder turns it by the orientations that it knows of.
 
     Raises:
-        Rejected: `corrupt_media`.
+        Rejected: `corrupt_media` or `unsupported_variant`.
     """
+    page = read_first_page(memoryview(data))
+    if _is_deep(page):
+        return _decode_deep(data, header, page)
     with opened(data, header) as image:
-        tags = image.tag_v2  # type: ignore[attr-defined]  # a TiffImageFile
-        if _is_deep_colour(tags):
-            pixels = rgb_from_opencv(decode_with_opencv(data, header))
-        elif image.mode.startswith("I") or image.mode == "F":
-            pixels = np.repeat(_grey_bytes(image, tags)[:, :, None], 3, axis=2)
+        turned = image.getexif().get(ORIENTATION)
+        inks = image.mode in ("CMYK", "LAB")
+        if image.mode.startswith("I;16"):
+            image.load()
+            pixels = _in_colour(np.asarray(image), page)
+        elif image.mode in ("I", "F"):  # in an odd compression; Pillow swaps the bytes of some
+            raise unknown_variant(header, f"samples of {header.bits} bits in compression {page.integer(COMPRESSION)}")
         else:
             pixels = rgb_from_pillow(image, header.profile)
-        profile = None if image.mode in ("CMYK", "LAB") else header.profile  # those are sRGB now
-    return Picture(pixels=pixels, orientation=header.orientation, profile=profile)
+    return Picture(pixels=pixels, orientation=_left_to_turn(turned, header), profile=None if inks else header.profile)
 
 
-def _is_deep_colour(tags: ImageFileDirectory_v2) -> bool:
-    """Whether this is 16-bit RGB in a layout that OpenCV reads rightly."""
-    depths, extras = tuple(tags.get(BITSPERSAMPLE, (1,))), tuple(tags.get(EXTRASAMPLES, ()))
-    known = (depths, extras) in (((16,) * 3, ()), ((16,) * 4, (_UNASSOCIATED,)))
-    return known and tags.get(PHOTOMETRIC_INTERPRETATION) == _RGB and tags.get(PLANAR_CONFIGURATION, 1) == 1
+def _is_deep(page: Directory) -> bool:
+    """Whether this is grey or colour of more than 8 bits, in a layout that OpenCV reads rightly."""
+    samples = page.integer(SAMPLES) or 1
+    layout = samples, page.integers(EXTRA_SAMPLES)
+    return (
+        layout in _LAYOUTS.get(page.integer(PHOTOMETRIC) or 0, ())
+        and _depth(page) in _DEPTHS.get(_format(page), ())
+        and (samples == 1 or page.integer(PLANES) in (None, 1))
+        and (page.integer(COMPRESSION) or 1) in _COMPRESSIONS
+    )
 
 
-def _grey_bytes(image: Image.Image, tags: ImageFileDirectory_v2) -> NDArray[np.uint8]:
-    """Grey of 12, 16 or 32 bits or of floats as (h, w) bytes, rounded to nearest; Pillow itself would clip it."""
-    samples = np.asarray(image)
-    if image.mode == "I" and not _is_signed(tags):
-        samples = samples.view(np.uint32)
-    white = _white_of(samples, tags)
-    grey = np.empty(samples.shape, np.uint8)
-    for rows in strips(*samples.shape):
-        light = np.clip(np.nan_to_num(samples[rows].astype(np.float64)) / white, 0, 1)
-        grey[rows] = np.rint(light * 255)
-    return 255 - grey if tags.get(PHOTOMETRIC_INTERPRETATION) == _WHITE_IS_ZERO else grey
+def _decode_deep(data: bytes | memoryview, header: Header, page: Directory) -> Picture:
+    pixels = _in_colour(decode_with_opencv(data, header), page)
+    left = _left_to_turn(page.integer(ORIENTATION), header)
+    return Picture(pixels=pixels, orientation=left, profile=header.profile)
 
 
-def _white_of(samples: NDArray[Any], tags: ImageFileDirectory_v2) -> float:
+def _in_colour(samples: NDArray[Any], page: Directory) -> NDArray[np.uint8]:
+    """Samples of any depth as (h, w, 3) uint8 RGB, rounded to nearest."""
+    pixels = rgb_from_opencv(samples, _white_of(samples, page))
+    if (page.integer(PHOTOMETRIC) or 0) == WHITE_IS_ZERO:
+        np.invert(pixels, out=pixels)
+    return pixels
+
+
+def _white_of(samples: NDArray[Any], page: Directory) -> float:
     """The sample that means white. The format sets none for floats: 1, unless the picture goes beyond; then 255."""
     if samples.dtype.kind == "f":
-        return 1.0 if np.nanmax(samples) <= 1 else 255.0
-    return float((1 << (tags[BITSPERSAMPLE][0] - _is_signed(tags))) - 1)
+        return 1.0 if np.fmax.reduce(samples, axis=None) <= 1 else 255.0
+    return float((1 << (_depth(page) - (_format(page) == SIGNED))) - 1)
 
 
-def _is_signed(tags: ImageFileDirectory_v2) -> bool:
-    return bool(tags.get(SAMPLEFORMAT, (1,))[0] == _SIGNED)
+def _depth(page: Directory) -> int:
+    """The bits of each sample; 0 if they differ."""
+    depths = set(page.integers(BITS))
+    return depths.pop() if len(depths) == 1 else 0
+
+
+def _format(page: Directory) -> int:
+    return page.integer(SAMPLE_FORMAT) or UNSIGNED
+
+
+def _left_to_turn(turned: int | None, header: Header) -> int:
+    """The orientation that is left after a decoder has turned the picture by the orientation `turned`.
+
+    The header also finds what is written where, or as, the decoders do not expect it.
+    """
+    return 1 if turned in range(2, 9) else header.orientation

@@ -28,17 +28,13 @@ class Capture:
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """A photo before it is decoded, in terms of what the decoder will give.
+    """A photo before it is decoded. `upright` holds for every format, whatever a decoder does on the way there.
 
-    `width` and `height` are those of the decoder's answer, and `orientation` is what is still to be done to it, so that
-    `upright` holds for every format. Decoders differ in what they have done by then:
-
-    - JPEG, PNG, GIF, WebP, BMP: nothing. The size is as stored; the orientation is EXIF's, else XMP's, else 1.
-    - TIFF by `PIL.Image.open`: turned upright by `load()`. The size is upright, the orientation 1.
-    - HEIC by `pillow_heif.open_heif(data, convert_hdr_to_8bit=True)`: irot, imir and clap are applied. The size is
-      after them, the orientation 1.
-    - AVIF by `PIL.Image.open`: none of them is applied, and clap never is. The size is as stored, the orientation is
-      made of irot and imir.
+    - JPEG, PNG, GIF, WebP, TIFF, BMP: the size is as stored; the orientation is EXIF's (TIFF's own tag is the same),
+      else XMP's, else 1. Decoders of TIFF may have turned the picture; what they answer says what is left to do.
+    - HEIC: libheif applies irot, imir and clap. The size is after them, the orientation 1.
+    - AVIF: libavif applies none of them, and clap never is. The size is as stored, the orientation is made of irot
+      and imir.
 
     EXIF's orientation is not asked in HEIC and AVIF: irot and imir are the truth, and the EXIF beside them a copy.
     """
@@ -46,7 +42,7 @@ class Header:
     format: Format
     width: int
     height: int
-    orientation: int = 1  # EXIF's 1-8, what is still to be done after the decoder
+    orientation: int = 1  # EXIF's 1-8: how to turn a picture of this size upright
     profile: bytes | None = None  # ICC, as embedded and not examined
     components: int = 3  # colour channels without alpha: 1 grey, 3 colour or palette, 4 CMYK
     bits: int = 8  # of one channel, at least 8

@@ -127,6 +127,14 @@ def test_a_profile_for_another_kind_of_pixels_is_ignored(colours, save, decoded)
     np.testing.assert_array_equal(picture.pixels, colours)
 
 
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF"])
+def test_a_profile_of_colours_leaves_a_grey_photo_as_it_is(kind, colours, save, decoded):
+    grey = Image.fromarray(colours).convert("L")
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+    assert decoded(save(grey, kind, icc_profile=profile)).profile is None
+
+
 @pytest.mark.parametrize(("kind", "options"), [("PNG", {}), ("WEBP", {"lossless": True, "exact": True}), ("TIFF", {})])
 def test_transparency_is_laid_on_white_as_pillow_does(kind, options, save, decoded):
     pixels = np.random.default_rng(3).integers(0, 256, (16, 18, 4), dtype=np.uint8)

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from filters.resample import turn_upright
+from jobs.errors import Rejected
+
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, OFFSETS = 256, 257, 258, 259, 262, 273
-ORIENTATION, SAMPLES, ROWS, COUNTS, PLANAR, EXTRA, FORMAT = 274, 277, 278, 279, 284, 338, 339
+ORIENTATION, SAMPLES, ROWS, COUNTS, PLANAR, EXTRA, FORMAT, XMP = 274, 277, 278, 279, 284, 338, 339, 700
 WHITE_IS_ZERO, BLACK_IS_ZERO = 0, 1
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3
 
@@ -55,28 +58,83 @@ def test_16_bit_grey_whose_zero_is_white_is_inverted(decoded):
     np.testing.assert_array_equal(pixels[:, :, 2], 255 - np.rint(samples / 65535 * 255))
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("kind", [np.int16, np.int32])
-def test_signed_grey_runs_from_zero_to_its_largest_number(kind, decoded):
+def test_signed_grey_runs_from_zero_to_its_largest_number(kind, order, decoded):
     samples = np.array([[-5, 0, np.iinfo(kind).max // 2, np.iinfo(kind).max]], kind)
 
-    pixels = decoded(tiff(samples, BLACK_IS_ZERO, format=SIGNED)).pixels
+    pixels = decoded(tiff(samples, BLACK_IS_ZERO, order, format=SIGNED)).pixels
 
     np.testing.assert_allclose(pixels[0, :, 0], [0, 0, 127, 255], atol=1)
 
 
-def test_32_bit_grey_uses_its_whole_range(decoded):
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_32_bit_grey_uses_its_whole_range(order, decoded):
     samples = np.array([[0, 1 << 31, 0xFFFFFFFF]], np.uint32)
 
-    np.testing.assert_array_equal(decoded(tiff(samples, BLACK_IS_ZERO)).pixels[0, :, 0], [0, 128, 255])
+    np.testing.assert_array_equal(decoded(tiff(samples, BLACK_IS_ZERO, order)).pixels[0, :, 0], [0, 128, 255])
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("white", [1.0, 255.0])
-def test_floats_are_taken_up_to_one_or_up_to_255(white, decoded):
+def test_floats_are_taken_up_to_one_or_up_to_255(white, order, decoded):
     samples = np.array([[0, 0.25, 0.5, 1, np.nan]], np.float32) * np.float32(white)
 
-    pixels = decoded(tiff(samples, BLACK_IS_ZERO, format=FLOAT)).pixels
+    pixels = decoded(tiff(samples, BLACK_IS_ZERO, order, format=FLOAT)).pixels
 
     np.testing.assert_allclose(pixels[0, :, 1], [0, 64, 128, 255, 0], atol=1)
+
+
+@pytest.mark.parametrize("kind", [np.uint32, np.float32])
+def test_colour_of_32_bits_is_rounded(kind, decoded):
+    value = np.random.default_rng(6).random((5, 7, 3))
+    white, sample_format = (1, FLOAT) if kind is np.float32 else (0xFFFFFFFF, UNSIGNED)
+
+    pixels = decoded(tiff((value * white).astype(kind), 2, format=sample_format)).pixels
+
+    np.testing.assert_array_equal(pixels, np.rint(value * 255))
+
+
+def test_16_bit_grey_in_a_compression_that_opencv_lacks_keeps_its_bits(save, decoded):
+    samples = random((5, 7), np.uint16)
+
+    pixels = decoded(save(samples, "TIFF", compression="zstd")).pixels
+
+    np.testing.assert_array_equal(pixels[:, :, 1], np.rint(samples / 65535 * 255))
+
+
+@pytest.mark.parametrize("tags", [{"bits": 10}, {"extra": 2}])
+def test_a_kind_of_pixels_that_no_decoder_knows_is_not_called_damaged(tags, decoded):
+    with pytest.raises(Rejected, match="cannot be read") as rejection:
+        decoded(tiff(random((5, 7, 2), np.uint16), BLACK_IS_ZERO, **tags))
+
+    assert rejection.value.code == "unsupported_variant"
+
+
+def test_a_page_without_a_photometric_interpretation_has_white_for_zero_as_pillow_reads_it(decoded):
+    data = tiff(random((5, 7), np.uint8), BLACK_IS_ZERO).replace(struct.pack("<HHI", PHOTOMETRIC, 3, 1), bytes(8))
+
+    np.testing.assert_array_equal(decoded(data).pixels[:, :, 1], 255 - random((5, 7), np.uint8))
+
+
+PACKETS = {
+    "an attribute": b'<x tiff:Orientation="6"/>',
+    "an element": b"<tiff:Orientation>6</tiff:Orientation>",
+    "single quotes": b"<x tiff:Orientation = '6'/>",  # which Pillow overlooks
+}
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+@pytest.mark.parametrize("spelling", PACKETS)
+def test_an_orientation_that_stands_in_xmp_alone_is_found_for_every_depth(kind, spelling, decoded):
+    samples, packet = random((5, 7, 3), kind), PACKETS[spelling]
+    data = tiff(samples, 2, xmp=0)
+    pointing = struct.pack("<HHII", XMP, 1, len(packet), len(data))
+
+    picture = decoded(data.replace(struct.pack("<HHII", XMP, 3, 1, 0), pointing) + packet)
+
+    upright = turn_upright(picture.pixels, picture.orientation)
+    np.testing.assert_array_equal(upright, np.rint(np.rot90(samples, -1) / np.iinfo(kind).max * 255))
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -99,8 +157,7 @@ def test_16_bit_colour_is_rounded_and_upright(order, orientation, decoded):
 
     picture = decoded(tiff(samples, 2, order, orientation=orientation))
 
-    np.testing.assert_array_equal(picture.pixels, turned[orientation])
-    assert picture.orientation == 1
+    np.testing.assert_array_equal(turn_upright(picture.pixels, picture.orientation), turned[orientation])
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])

@@ -70,9 +70,11 @@ def by_the_decoder(data: bytes, kind: Format) -> tuple[Header, str]:
     with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as image:
         frames, profile = getattr(image, "n_frames", 1), image.info.get("icc_profile")
         image.seek(0)
-        orientation = 1 if kind is Format.TIFF else orientation_by_pillow(image)
+        orientation = orientation_by_pillow(image)
+        turned = kind is Format.TIFF and orientation >= 5  # Pillow gives the size of the page that it will turn
+        width, height = reversed(image.size) if turned else image.size
         return Header(
-            format=kind, width=image.width, height=image.height, orientation=orientation, frames=frames, profile=profile
+            format=kind, width=width, height=height, orientation=orientation, frames=frames, profile=profile
         ), image.mode
 
 

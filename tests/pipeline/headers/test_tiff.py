@@ -53,7 +53,7 @@ def test_both_byte_orders_and_both_widths_of_offsets_are_read(order, big):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_the_size_is_what_pillow_gives_after_it_turned_the_page(orientation):
+def test_the_upright_size_is_that_of_the_page_that_pillow_turned(orientation):
     file = io.BytesIO()
     Image.new("RGB", (37, 23)).save(file, "TIFF", tiffinfo={0x112: orientation})
     decoded = Image.open(io.BytesIO(file.getvalue()))
@@ -61,7 +61,7 @@ def test_the_size_is_what_pillow_gives_after_it_turned_the_page(orientation):
 
     header = read(file.getvalue())
 
-    assert (header.width, header.height, header.orientation) == (*decoded.size, 1)
+    assert (header.upright[::-1], header.orientation) == (decoded.size, orientation)
 
 
 def test_pages_are_counted_as_pillow_counts_them():
@@ -101,12 +101,12 @@ def entries(**changes: int | None) -> bytes:
     "photo",
     [
         entries(photometric=32803),
-        entries(photometric=None),
+        making.tiff(making.page(7, 5, making.short(0x153, 2, 2, 2))),
         entries(samples=9),
         entries(bits=64),
         making.tiff(making.page(7, 5, making.long(0xFE, 1), making.long(0x14A, 8))),
     ],
-    ids=["sensor mosaic", "no photometric", "9 samples", "64 bits", "preview of a raw photo"],
+    ids=["sensor mosaic", "signed bytes", "9 samples", "64 bits", "preview of a raw photo"],
 )
 def test_a_tiff_that_is_no_photo_is_refused_as_such(photo):
     assert refusal_of(photo) == "unsupported_variant"
@@ -119,6 +119,10 @@ def test_a_tiff_that_is_no_photo_is_refused_as_such(photo):
 )
 def test_a_tiff_without_a_picture_is_corrupt(photo):
     assert refusal_of(photo) == "corrupt_header"
+
+
+def test_a_page_that_does_not_say_what_its_samples_mean_is_grey():
+    assert read(entries(photometric=None, samples=1)).components == 1
 
 
 def test_a_tile_is_limited_as_the_page_is():
