@@ -40,8 +40,11 @@ class Ledger(Protocol):
     def sweep(self, limit: int) -> list[Ticket]:
         """Expire leases and return the tickets that are due again; dead-letter what has no attempt left."""
 
-    def recall(self) -> int:
-        """Make every queued job due now, because a job server lost its queue. Returns how many."""
+    def recall(self, limit: int) -> int:
+        """Make queued jobs due now, because a job server lost its queue. Returns how many: below `limit`, it was all.
+
+        Jobs that wait for their retry delay are left to wait.
+        """
 
     def cancel(self, job_id: int) -> JobState:
         """Cancel a job that is not final. Returns its state now. Raises Rejected `unknown_job`."""

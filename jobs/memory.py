@@ -158,13 +158,15 @@ class MemoryLedger:
                 job.waits = False
             return [job.ticket for job in due]
 
-    def recall(self) -> int:
-        """Make every queued job due now, but not those that wait for their retry delay."""
+    def recall(self, limit: int) -> int:
+        """Make queued jobs due now, but not those that wait for their retry delay."""
         with self._lock:
+            now = self._clock()
             queued = [job for job in self._jobs.values() if job.state == JobState.QUEUED and not job.waits]
-            for job in queued:
-                job.due_at = self._clock()
-            return len(queued)
+            later = sorted((job for job in queued if job.due_at > now), key=lambda job: job.due_at)[:limit]
+            for job in later:
+                job.due_at = now
+            return len(later)
 
     def cancel(self, job_id: int) -> JobState:
         """Cancel a job that is not final; its worker finds its fence stale."""

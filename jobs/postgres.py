@@ -68,8 +68,8 @@ class PostgresLedger:
     A call whose connection is cut may have been committed all the same. It is sent once more, and the second one finds
 
     * submit: its own job, by the key; claim: its own lease, by the worker's name, which is therefore to be of one life
-      of one process; finish and fail: their own attempt, by the fence; beat, cancel, recall: nothing to change;
-    * release, sweep: nothing left to do, so the count is too low, and the tickets are due again in a minute.
+      of one process; finish and fail: their own attempt, by the fence; beat, cancel: nothing to change;
+    * release, sweep, recall: what is left to do, so the count is too low, and swept tickets are due again in a minute.
 
     retry, rollback and relay are not sent again: after LedgerUnavailable, look whether they were carried out.
     """
@@ -128,9 +128,9 @@ class PostgresLedger:
         rows = self._connection.rows("SELECT * FROM darkroom.sweep(%s)", (limit,))
         return [_ticket(row) for row in rows]
 
-    def recall(self) -> int:
-        """Make every queued job due now, but not those that wait for their retry delay."""
-        (recalled,) = self._step("SELECT darkroom.recall()")
+    def recall(self, limit: int) -> int:
+        """Make queued jobs due now, but not those that wait for their retry delay."""
+        (recalled,) = self._step("SELECT darkroom.recall(%s)", limit)
         return int(recalled)
 
     def cancel(self, job_id: int) -> JobState:

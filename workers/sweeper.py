@@ -8,7 +8,7 @@ ledger knows of all of them; the sweeper sends their tickets again.
 
 import sys
 from argparse import ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from config import MisconfiguredError, Settings
 from jobs.errors import BrokerUnavailable, Unavailable
@@ -23,17 +23,21 @@ from workers.signals import Signals
 
 SWEEP_SECONDS = 1.0
 BATCH = 500
+RECALL_BATCH = 10_000  # rows in one statement: some tenths of a second
 
 log = Log("sweeper")
 
 
 class Sweeper:
-    """One sweep after another."""
+    """One sweep after another. A long one ends early, between two batches, unless `keep_going`."""
 
-    def __init__(self, ledger: Ledger, dispatcher: Dispatcher, brokers: BrokerWatch) -> None:
+    def __init__(
+        self, ledger: Ledger, dispatcher: Dispatcher, brokers: BrokerWatch, keep_going: Callable[[], bool]
+    ) -> None:
         self._ledger = ledger
         self._dispatcher = dispatcher
         self._brokers = brokers
+        self._keep_going = keep_going
         self._recall_due = True  # what happened before this process began, nobody watched
 
     def sweep(self) -> int:
@@ -47,14 +51,26 @@ class Sweeper:
             self._recall_due = True
         if not self._brokers.reachable():
             raise BrokerUnavailable("no job server can be reached")
-        if self._recall_due:
-            log.info("sweep.recalled", jobs=self._ledger.recall())
-            self._recall_due = False
+        sent = self._send_due()
+        if self._recall_due:  # not before: if it fails, leases have been expired all the same
+            self._recall()
+            sent += self._send_due()
+        return sent
+
+    def _send_due(self) -> int:
         sent = 0
-        while tickets := self._ledger.sweep(BATCH):
+        while self._keep_going() and (tickets := self._ledger.sweep(BATCH)):
             self._send(tickets)
             sent += len(tickets)
         return sent
+
+    def _recall(self) -> None:
+        jobs = 0
+        while self._keep_going() and self._recall_due:
+            recalled = self._ledger.recall(RECALL_BATCH)
+            jobs += recalled
+            self._recall_due = recalled == RECALL_BATCH
+        log.info("sweep.recalled", jobs=jobs)
 
     def _send(self, tickets: Sequence[Ticket]) -> None:
         try:
@@ -64,11 +80,12 @@ class Sweeper:
             raise
 
 
-def connect(settings: Settings) -> Sweeper:
-    """A sweeper on the settings' servers."""
+def connect(settings: Settings, signals: Signals) -> Sweeper:
+    """A sweeper on the settings' servers, until `signals` asks to stop."""
     servers, patience = settings.gearman_servers, settings.connect_timeout_seconds
     ledger = PostgresLedger(settings.database_url, patience)
-    return Sweeper(ledger, Dispatcher(servers, patience), BrokerWatch(servers, patience))
+    dispatcher, brokers = Dispatcher(servers, patience), BrokerWatch(servers, patience)
+    return Sweeper(ledger, dispatcher, brokers, keep_going=lambda: not signals.times)
 
 
 def step(sweeper: Sweeper) -> float:
@@ -86,7 +103,7 @@ def main(arguments: Sequence[str]) -> int:
     log_to_stderr()
     signals = Signals().listen()
     try:
-        sweeper = connect(Settings.load())
+        sweeper = connect(Settings.load(), signals)
         if options.once:
             step(sweeper)
         else:

@@ -109,10 +109,11 @@ CREATE TABLE darkroom.jobs (
     autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 5000
 );
 
--- One column and one partial index for all three reasons to look at a job again. The index is on "open" and not on the
--- states, because a step that looks up one running job by its id must not match it: planned while the queue was empty,
--- it would prefer this empty-looking index to the primary key, and read the whole queue when there is one.
-CREATE INDEX jobs_due ON darkroom.jobs (due_at) WHERE open;
+-- One column and one partial index for all three reasons to look at a job again, the state first: a few leases are found
+-- without reading the queue, however long. Its condition is "open" and not on the states, because a step that looks up
+-- one running job by its id must not match it: planned while the queue was empty, it would prefer this empty-looking
+-- index to the primary key, and read the whole queue when there is one.
+CREATE INDEX jobs_due ON darkroom.jobs (state, due_at) WHERE open;
 
 -- Dead letters and the like are few, and a finished job costs nothing here.
 CREATE INDEX jobs_ended_badly ON darkroom.jobs (state, job_id) WHERE state IN ('rejected', 'dead', 'cancelled');

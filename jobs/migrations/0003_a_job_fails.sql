@@ -1,5 +1,6 @@
 -- The ways of a job that does not go well, and what operators do about it.
--- Locks are always taken in the order job, then media.
+-- Locks are taken in the order job, then media. Only a submit has its media's first: the job that it then writes is new,
+-- and nobody else can hold it.
 
 -- A job is settled without a publication. A media that never showed anything and has no other job has failed.
 CREATE FUNCTION darkroom.give_up(p_job darkroom.jobs) RETURNS void
@@ -100,12 +101,17 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION darkroom.recall() RETURNS int
+-- In batches, because one statement for a long queue would outlast its timeout, and never get anywhere. What is due
+-- already is left alone, so the next batch is another; a job that somebody has in hand can be left out.
+CREATE FUNCTION darkroom.recall(p_limit int) RETURNS int
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_count int;
 BEGIN
-    UPDATE darkroom.jobs SET due_at = now() WHERE open AND state = 'queued' AND NOT waits;
+    UPDATE darkroom.jobs SET due_at = now()
+    WHERE job_id = ANY (ARRAY(
+        SELECT job_id FROM darkroom.jobs WHERE open AND state = 'queued' AND NOT waits AND due_at > now()
+        ORDER BY due_at LIMIT p_limit FOR UPDATE SKIP LOCKED));
     GET DIAGNOSTICS v_count = ROW_COUNT;
     RETURN v_count;
 END

@@ -159,7 +159,7 @@ def test_a_job_that_is_cancelled_while_it_finishes_is_either_and_never_both(ledg
 
 def test_many_sweepers_hand_out_every_ticket_once(ledgers, owner_id):
     jobs = {ledgers[0].submit(order(owner_id, f"key {n}")).job_id for n in range(100)}
-    ledgers[0].recall()
+    ledgers[0].recall(MANY)
 
     def sweep_in_small_steps(ledger: PostgresLedger) -> list[int]:
         swept: list[int] = []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.errors import BrokerUnavailable
+from jobs.errors import BrokerUnavailable, LedgerUnavailable
 from jobs.job import Order
 from jobs.memory import MemoryLedger
 from workers.sweeper import Sweeper
@@ -15,6 +15,7 @@ class Brokers:
         self.up = True
         self.refuses = False
         self.queue = []
+        self.taken = lambda: None
         self._seen = False
 
     def restart(self):
@@ -33,16 +34,15 @@ class Brokers:
         if not self.up or self.refuses:
             raise BrokerUnavailable("down")
         self.queue += tickets
+        self.taken()
 
 
 class World:
     def __init__(self):
         self.ledger = MemoryLedger()
         self.brokers = Brokers()
-        self.sweeper = self.another_sweeper()
-
-    def another_sweeper(self):
-        return Sweeper(self.ledger, self.brokers, self.brokers)
+        self.asked_to_stop = False
+        self.sweeper = Sweeper(self.ledger, self.brokers, self.brokers, keep_going=lambda: not self.asked_to_stop)
 
     def submit(self, count):
         return {
@@ -72,6 +72,35 @@ def test_more_than_one_batch_is_brought_in_one_sweep(world, monkeypatch):
 
     assert world.sweeper.sweep() == 11
     assert world.queued == jobs
+
+
+def test_a_long_queue_is_recalled_in_batches(world, monkeypatch):
+    monkeypatch.setattr("workers.sweeper.RECALL_BATCH", 4)
+    jobs = world.submit(11)
+
+    assert world.sweeper.sweep() == 11
+    assert world.queued == jobs
+
+
+def test_a_request_to_stop_is_heard_between_two_batches_of_a_long_sweep(world, monkeypatch):
+    monkeypatch.setattr("workers.sweeper.BATCH", 4)
+    world.submit(11)
+    world.brokers.taken = lambda: setattr(world, "asked_to_stop", True)
+
+    assert world.sweeper.sweep() == 4
+
+
+def test_leases_are_swept_even_while_every_recall_fails(world):
+    def fail(limit):
+        raise LedgerUnavailable("canceling statement due to statement timeout")
+
+    (job_id,) = world.submit(1)
+    world.ledger.claim(job_id, "worker", lease_seconds=0)
+    world.ledger.recall = fail
+
+    with pytest.raises(LedgerUnavailable):
+        world.sweeper.sweep()
+    assert world.queued == {job_id}
 
 
 def test_what_was_brought_is_not_brought_again_at_once(world):
