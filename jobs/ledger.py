@@ -8,7 +8,7 @@ from jobs.job import Attempt, Event, Job, JobState, JobStatus, Media, Order, Pub
 
 
 class Ledger(Protocol):
-    """What the truth can be asked and told. Every call may raise LedgerUnavailable; none blocks for ever.
+    """What the truth can be asked and told. Every call may raise LedgerUnavailable; none blocks for long.
 
     `jobs.postgres.PostgresLedger` is the real one, `jobs.memory.MemoryLedger` its twin, and
     `tests/contracts/test_ledger.py` holds both to the same behaviour.

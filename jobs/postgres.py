@@ -57,13 +57,15 @@ SELECT m.media_id, m.owner_id, 'ready' AS state, m.source_key, g.generation, enc
     g.height, g.facts, g.renditions, m.created_at, g.ready_at
 FROM darkroom.generations g JOIN darkroom.media m USING (media_id) WHERE g.media_id = %s
 """
+SOON_SECONDS = 3.0  # for an answer to what is said again soon, or by somebody who leaves: a lease can expire instead
 EVENTS = "SELECT seq, topic, owner_id, media_id, version, payload, created_at FROM darkroom.take_events(%s)"
 
 
 class PostgresLedger:
     """`jobs.ledger.Ledger` on PostgreSQL, through PgBouncer in transaction mode.
 
-    Threads may share one, and a forked child may go on using it.
+    Threads may share one, and a forked child may go on using it. A call that gets no answer raises LedgerUnavailable
+    after 12 s, a beat or a release after 3 s; it may have been carried out, or may yet be.
 
     A call whose connection is cut may have been committed all the same. It is sent once more, and the second one finds
 
@@ -96,7 +98,8 @@ class PostgresLedger:
 
     def beat(self, job: Job, lease_seconds: float) -> bool:
         """Renew the lease."""
-        (renewed,) = self._step("SELECT darkroom.beat(%s, %s, %s)", job.job_id, job.fence, lease_seconds)
+        query, parameters = "SELECT darkroom.beat(%s, %s, %s)", (job.job_id, job.fence, lease_seconds)
+        ((renewed,),) = self._connection.rows(query, parameters, seconds=SOON_SECONDS)
         return bool(renewed)
 
     def finish(self, job: Job, publication: Publication) -> bool:
@@ -120,7 +123,7 @@ class PostgresLedger:
 
     def release(self, worker: str) -> int:
         """Give back this worker's leases. A job that was left unfinished five times is dead."""
-        (released,) = self._step("SELECT darkroom.release(%s)", worker)
+        ((released,),) = self._connection.rows("SELECT darkroom.release(%s)", (worker,), seconds=SOON_SECONDS)
         return int(released)
 
     def sweep(self, limit: int) -> list[Ticket]:
@@ -185,9 +188,8 @@ class PostgresLedger:
 
         It holds this ledger's connection: `publish` must not call the same ledger, and other threads wait for it.
         """
-        with self._connection.transaction() as cursor:
-            cursor.execute(EVENTS, (limit,))
-            events = [Event(**_named(Event, row)) for row in cursor.fetchall()]
+        with self._connection.transaction() as run:
+            events = [Event(**_named(Event, row)) for row in run(EVENTS, (limit,))]
             if events:
                 publish(events)
         return len(events)

@@ -2,12 +2,14 @@
 
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +17,7 @@ from urllib.parse import urlsplit
 import psycopg2
 import pytest
 
+from jobs.connection import Connection
 from jobs.errors import LedgerUnavailable
 from jobs.job import Job, JobState, Order, Publication
 from jobs.postgres import PostgresLedger
@@ -23,13 +26,15 @@ pytestmark = pytest.mark.server
 
 
 class Wire:
-    """A TCP relay in front of PgBouncer that counts the queries and can cut the next reply."""
+    """A TCP relay in front of PgBouncer that counts the queries and can cut or hold back the replies."""
 
     def __init__(self, dsn: str, port: int = 0) -> None:
         self._server = urlsplit(dsn)
         self._listener = socket.create_server(("127.0.0.1", port))
         self._ends: list[socket.socket] = []
         self._cut = False
+        self._speaks = threading.Event()
+        self._speaks.set()
         self.queries = 0
         port = self._listener.getsockname()[1]
         self.dsn = dsn.replace(f":{self._server.port}/", f":{port}/")
@@ -39,6 +44,14 @@ class Wire:
         """The server gets the next query and carries it out; the client hears no more."""
         self._cut = True
 
+    def hang(self) -> None:
+        """The connections stand, and everything is acknowledged, but no reply comes through."""
+        self._speaks.clear()
+
+    def resume(self) -> None:
+        """The replies come, those that were held back first."""
+        self._speaks.set()
+
     def cut_all(self) -> None:
         """Every connection ends, here and now."""
         for end in self._ends:
@@ -46,6 +59,7 @@ class Wire:
                 end.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
+        self.resume()
         self._listener.close()
         self.cut_all()
 
@@ -69,6 +83,7 @@ class Wire:
     def _answer(self, server: socket.socket, client: socket.socket) -> None:
         with suppress(OSError):
             while data := server.recv(1 << 16):
+                self._speaks.wait()
                 if self._cut:
                     self._cut = False
                     break
@@ -197,6 +212,66 @@ def test_a_database_without_the_schema_says_what_to_do(stack):
 
     with pytest.raises(LedgerUnavailable, match="darkroom db migrate"):
         unmigrated.counts()
+
+
+# Servers that hang
+
+
+def seconds_until_given_up(ask: Callable[[], Any]) -> float:
+    """In a thread of its own, because what should be given up may wait for ever."""
+    began = time.monotonic()
+    waiting: Future[Any] = Future()
+
+    def wait() -> None:
+        try:
+            waiting.set_result(ask())
+        except LedgerUnavailable as error:
+            waiting.set_exception(error)
+
+    threading.Thread(target=wait, daemon=True).start()
+    with pytest.raises(LedgerUnavailable, match="no answer in time"):
+        waiting.result(timeout=20)
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize(("call", "seconds"), [("counts", 12), ("release", 3)])
+def test_a_call_to_a_server_that_hangs_is_given_up_and_the_next_one_has_a_new_connection(ledger, wire, call, seconds):
+    wire.hang()
+
+    waited = seconds_until_given_up(ledger.counts if call == "counts" else lambda: ledger.release("worker"))
+    wire.resume()
+
+    assert seconds <= waited < seconds + 3
+    assert ledger.counts()["queued"] >= 0
+
+
+def test_a_relay_on_a_server_that_hangs_is_given_up(ledger, wire, monkeypatch):
+    monkeypatch.setattr("jobs.connection.ANSWER_SECONDS", 0.3)
+    wire.hang()
+
+    assert seconds_until_given_up(lambda: ledger.relay(print, MANY)) < 5
+
+
+def test_a_server_that_takes_connections_and_says_nothing_costs_the_connect_timeout(wire):
+    wire.hang()
+
+    assert 0.5 <= seconds_until_given_up(PostgresLedger(wire.dsn, connect_timeout_seconds=0.5).counts) < 3
+
+
+def test_a_call_that_a_signal_breaks_off_leaves_no_late_reply_to_the_next(wire):
+    def break_off(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    connection = Connection(wire.dsn, 3.0)
+    before = signal.signal(signal.SIGALRM, break_off)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        with pytest.raises(KeyboardInterrupt):
+            connection.rows("SELECT 'late' FROM pg_sleep(3)")
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+    assert connection.rows("SELECT 'mine'") == [("mine",)]
 
 
 # Threads and forks
