@@ -2,6 +2,9 @@
 
 from config.limits import Limits
 from jobs.errors import Rejected
+from pipeline.headers.header import Header
+
+SAMPLES_SHARE = 2 / 5  # of a photo's memory: OpenCV holds the samples of a PNG twice for a moment
 
 
 def check_bytes(size: int, limits: Limits) -> None:
@@ -20,6 +23,20 @@ def check_size(width: int, height: int, *, side: int, pixels: int) -> None:
         raise Rejected("side_too_long", f"The photo is {width:,} x {height:,} pixels; a side has at most {side:,}.")
     if width * height > pixels:
         raise Rejected("too_many_pixels", f"The photo has {width * height:,} pixels; at most {pixels:,} are taken.")
+
+
+def check_samples(header: Header, limits: Limits) -> None:
+    """Raise Rejected `too_many_sample_bytes` if deep samples would not find room in the memory that a photo may take.
+
+    Those of 8 bits always do: there the number of pixels is limit enough.
+    """
+    samples = header.width * header.height * (4 if header.alpha else header.components)
+    size, most = samples * -(-header.bits // 8), int(limits.photo_memory_bytes * SAMPLES_SHARE)
+    if header.bits > 8 and size > most:
+        raise Rejected(
+            "too_many_sample_bytes",
+            f"The photo's samples of {header.bits} bits take {size:,} bytes; at most {most:,} are taken.",
+        )
 
 
 def check_frames(frames: int, limits: Limits) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from config.limits import Limits
 from pipeline.headers import bmp, gif, heif, jpeg, png, tiff, webp
-from pipeline.headers.bounds import check_bytes
+from pipeline.headers.bounds import check_bytes, check_samples
 from pipeline.headers.header import Format, Header
 from pipeline.headers.sniff import sniff
 
@@ -28,9 +28,12 @@ def read_header(data: bytes | memoryview, limits: Limits) -> Header:
 
     Raises:
         Rejected: `empty_file`, `too_many_bytes`, `unknown_format`, `video_not_photo`, `unsupported_variant`,
-            `corrupt_header`, `no_pixels`, `side_too_long`, `too_many_pixels`, `too_many_frames`,
-            `too_many_animation_pixels`, `too_many_scans`, `profile_too_large` or `metadata_too_large`.
+            `corrupt_header`, `no_pixels`, `side_too_long`, `too_many_pixels`, `too_many_sample_bytes`,
+            `too_many_frames`, `too_many_animation_pixels`, `too_many_scans`, `profile_too_large` or
+            `metadata_too_large`.
     """
     view = memoryview(data).toreadonly()
     check_bytes(len(view), limits)
-    return PARSERS[sniff(view)](view, limits)
+    header = PARSERS[sniff(view)](view, limits)
+    check_samples(header, limits)
+    return header

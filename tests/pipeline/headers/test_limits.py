@@ -54,6 +54,26 @@ SIZED = {
 }
 
 
+DEEP = {  # bytes of the samples of 7 x 5 pixels
+    "png": (making.png(bits=16), 7 * 5 * 3 * 2),
+    "png with alpha": (making.png(bits=16, colour=6), 7 * 5 * 4 * 2),
+    "grey png with alpha, which is decoded to colour": (making.png(bits=16, colour=4), 7 * 5 * 4 * 2),
+    "tiff": (making.tiff([e if e[0] != 0x102 else making.short(0x102, 32, 32, 32) for e in making.page()]), 7 * 5 * 12),
+}
+
+
+@pytest.mark.parametrize("kind", DEEP)
+def test_the_bytes_of_deep_samples_are_limited_by_the_memory_of_a_photo(kind):
+    photo, size = DEEP[kind]
+
+    assert code(photo, replace(LIMITS, photo_memory_bytes=size * 5 // 2)) is None
+    assert code(photo, replace(LIMITS, photo_memory_bytes=(size - 1) * 5 // 2)) == "too_many_sample_bytes"
+
+
+def test_the_memory_of_a_photo_has_room_for_all_pixels_of_8_bits():
+    assert 4 * LIMITS.pixels <= LIMITS.photo_memory_bytes * 2 // 5
+
+
 def grid(columns: int, rows: int, size: tuple[int, int], tile: tuple[int, int], tiles: int | None = None) -> bytes:
     """A HEIC whose primary item is a grid."""
     content = struct.pack(">BBBBHH", 0, 0, rows - 1, columns - 1, *size)
