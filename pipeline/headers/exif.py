@@ -18,7 +18,7 @@ BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 MAKE, MODEL, ORIENTATION, EXIF_DIRECTORY = 0x010F, 0x0110, 0x0112, 0x8769
 DATE_TIME_ORIGINAL, OFFSET_TIME_ORIGINAL = 0x9003, 0x9011
 STAMP = re.compile(r"(\d{4}):(\d\d):(\d\d) (\d\d:\d\d:\d\d)", re.ASCII)
-ZONE = re.compile(r"[+-]\d\d:\d\d", re.ASCII)
+ZONE = re.compile(r"[+-](?:[01]\d|2[0-3]):[0-5]\d", re.ASCII)
 MOST_CHARACTERS = 64  # of a make or model; the longest in common use have about 30
 
 

@@ -107,9 +107,10 @@ def check_scans(segments: Iterator[Segment], limits: Limits) -> None:
 
 
 def find_exif(head: list[Segment], limits: Limits) -> Exif:
-    """What the first EXIF segment says."""
+    """What the first EXIF segment says that says anything: some editors leave an empty one before it."""
     blocks = (s.body for s in head if s.marker == APP1 and s.body[:6] == PREFIX)
-    return read_exif(next(blocks, memoryview(b"")), limits.exif_bytes)
+    nothing = Exif()
+    return next((exif for block in blocks if (exif := read_exif(block, limits.exif_bytes)) != nothing), nothing)
 
 
 def find_xmp(head: list[Segment]) -> memoryview | None:

@@ -12,7 +12,7 @@ from pipeline.headers.bounds import check_animation, check_frames, check_profile
 from pipeline.headers.exif import read_exif
 from pipeline.headers.header import Format, Header
 from pipeline.headers.reader import U32, corrupt, number, unpack
-from pipeline.headers.xmp import orientation_of
+from pipeline.headers.xmp import PACKET_BYTES, orientation_of
 
 SIGNATURE_BYTES = 8
 CHUNK = Struct(">I4s")
@@ -21,8 +21,7 @@ BITS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)
 SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of one pixel, by colour type
 GREY = (0, 4)
 WITH_ALPHA = (4, 6)
-XMP_PREFIX = b"XML:com.adobe.xmp\0\0\0\0\0"  # keyword, not compressed, no language, no translated keyword
-HEX_EXIF = b"Raw profile type exif\0"  # the keyword of a text
+HEX_EXIF, XMP = b"Raw profile type exif", b"XML:com.adobe.xmp"  # keywords of texts
 HEX_BLOCK = re.compile(rb"\n[^\n]*\n *\d+\n([0-9A-Fa-f\n]*)")  # what is in it: a name, a length, the bytes
 MOST_TEXT_BYTES = 4 << 20  # inflated, of all texts together; most decoders inflate them whether asked or not
 DEFLATE_RATIO = 1032  # at most: two bits stand for 258 bytes (RFC 1951)
@@ -34,6 +33,14 @@ class Chunk(NamedTuple):
 
     kind: bytes
     body: memoryview
+
+
+class Text(NamedTuple):
+    """A text chunk, of whichever of the three kinds. `body` may still be deflated."""
+
+    keyword: bytes
+    deflated: bool
+    body: bytes
 
 
 def parse(data: memoryview, limits: Limits) -> Header:
@@ -123,9 +130,23 @@ def inflate_profile(chunk: memoryview | None, limits: Limits) -> bytes | None:
     return profile
 
 
+def read_texts(chunks: Sequence[Chunk]) -> Iterator[Text]:
+    """The texts in order (W3C PNG, section 11.3.3)."""
+    for chunk in chunks:
+        if chunk.kind not in (b"tEXt", b"zTXt", b"iTXt"):
+            continue
+        keyword, _, rest = bytes(chunk.body).partition(b"\0")
+        if chunk.kind == b"tEXt":
+            yield Text(keyword, deflated=False, body=rest)
+        elif chunk.kind == b"zTXt":
+            yield Text(keyword, deflated=True, body=rest[1:])
+        else:  # compressed, method, language, translated keyword, text
+            yield Text(keyword, deflated=rest[:1] == b"\1", body=rest[2:].split(b"\0", 2)[-1])
+
+
 def check_texts(chunks: Sequence[Chunk]) -> None:
     """Raise Rejected `metadata_too_large` if the compressed texts inflate to more than `MOST_TEXT_BYTES`."""
-    texts = [text for chunk in chunks if (text := compressed_text(chunk))]
+    texts = [text.body for text in read_texts(chunks) if text.deflated]
     left = MOST_TEXT_BYTES
     if sum(map(len, texts)) * DEFLATE_RATIO <= left:
         return
@@ -135,14 +156,12 @@ def check_texts(chunks: Sequence[Chunk]) -> None:
             raise Rejected("metadata_too_large", f"The PNG's texts inflate to more than {MOST_TEXT_BYTES:,} bytes.")
 
 
-def compressed_text(chunk: Chunk) -> bytes:
-    """The deflated part of a text chunk; empty for all others."""
-    if chunk.kind == b"zTXt":
-        return bytes(chunk.body).partition(b"\0")[2][1:]
-    if chunk.kind == b"iTXt":
-        flags = bytes(chunk.body).partition(b"\0")[2]  # compressed, method, language, translated keyword, text
-        return flags[2:].split(b"\0", 2)[-1] if flags[:1] == b"\1" else b""
-    return b""
+def find_text(chunks: Sequence[Chunk], keyword: bytes, most: int) -> bytes:
+    """What the first text of that keyword says, cut after `most` bytes; empty if there is none or it is broken."""
+    text = next((text for text in read_texts(chunks) if text.keyword == keyword), None)
+    if text is None:
+        return b""
+    return inflate(text.body, most) or b"" if text.deflated else text.body[:most]
 
 
 def inflate(deflated: bytes, most: int) -> bytes | None:
@@ -160,17 +179,14 @@ def find_exif(chunks: Sequence[Chunk], limits: Limits) -> memoryview:
     own = _body(chunks, b"eXIf")
     if own is not None:
         return own
-    kept = next((c for c in chunks if c.kind == b"zTXt" and c.body[: len(HEX_EXIF)] == HEX_EXIF), None)
-    text = inflate(compressed_text(kept), 3 * limits.exif_bytes) if kept else None
-    found = HEX_BLOCK.match(text or b"")
+    found = HEX_BLOCK.match(find_text(chunks, HEX_EXIF, 3 * limits.exif_bytes))
     digits = found[1].replace(b"\n", b"").decode("ascii") if found else ""
     return memoryview(bytes.fromhex(digits[: len(digits) // 2 * 2]))
 
 
-def find_xmp(chunks: Sequence[Chunk]) -> memoryview | None:
-    """The XMP packet."""
-    start = len(XMP_PREFIX)
-    return next((c.body[start:] for c in chunks if c.kind == b"iTXt" and c.body[:start] == XMP_PREFIX), None)
+def find_xmp(chunks: Sequence[Chunk]) -> memoryview:
+    """The XMP packet, or as much of it as is searched; or empty."""
+    return memoryview(find_text(chunks, XMP, PACKET_BYTES))
 
 
 def _body(chunks: Sequence[Chunk], kind: bytes) -> memoryview | None:

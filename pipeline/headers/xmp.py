@@ -6,7 +6,7 @@ from pipeline.headers.exif import Exif
 
 # Adobe XMP part 2: tiff:Orientation, spelt as an attribute or as an element.
 ORIENTATION = re.compile(rb"""tiff:Orientation(?:\s*=\s*["']|>\s*)([1-8])\b""")
-PACKET_BYTES = 64 * 1024  # the part of a packet that is searched; editing histories make packets of megabytes
+PACKET_BYTES = 4 << 20  # the part of a packet that is searched; editing histories make packets of megabytes
 
 
 def orientation_of(exif: Exif, packet: memoryview | None) -> int:

@@ -69,6 +69,9 @@ def test_an_orientation_of_another_width_is_read():
         ("٢٠١٩:05:01 12:34:56", None, None),
         ("    :  :     :  :  ", None, None),
         (None, "+02:00", None),
+        ("2020:01:02 03:04:05", "-23:59", "2020-01-02T03:04:05-23:59"),
+        ("2020:01:02 03:04:05", "+24:00", "2020-01-02T03:04:05"),
+        ("2020:01:02 03:04:05", "+02:60", "2020-01-02T03:04:05"),
     ],
 )
 def test_a_moment_is_iso_8601_or_unknown(stamp, offset, expected):

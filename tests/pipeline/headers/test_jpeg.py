@@ -50,6 +50,13 @@ def test_xmp_tells_the_orientation_only_where_exif_does_not():
     assert read(making.jpeg(segments=making.segment(0xE1, XMP) + EXIF_6)).orientation == 6
 
 
+@pytest.mark.parametrize("block", [b"", b"II*\0", b"no directory", making.exif()])
+def test_exif_that_says_nothing_does_not_hide_what_follows_it(block):
+    nothing = making.segment(0xE1, b"Exif\0\0" + block)
+
+    assert read(making.jpeg(segments=nothing + EXIF_6)).orientation == 6
+
+
 def test_a_missing_end_marker_is_not_missed():
     assert read(making.jpeg(end=b"")) == read(making.jpeg())
     assert read(making.jpeg(kind=0xC2, scans=3, end=b"")) == read(making.jpeg(kind=0xC2, scans=3))

@@ -53,25 +53,55 @@ def test_the_orientation_is_exifs_even_behind_the_picture():
     )
 
 
-def test_exif_is_also_found_where_imagemagick_kept_it():
+def a_text(keyword: bytes, text: bytes) -> bytes:
+    return making.chunk(b"tEXt", keyword + b"\0" + text)
+
+
+def a_compressed_text(keyword: bytes, text: bytes) -> bytes:
+    return making.chunk(b"zTXt", keyword + b"\0\0" + zlib.compress(text))
+
+
+def an_international_text(keyword: bytes, text: bytes) -> bytes:
+    return making.chunk(b"iTXt", keyword + b"\0\0\0en\0Schl\xc3\xbcssel\0" + text)
+
+
+def a_compressed_international_text(keyword: bytes, text: bytes) -> bytes:
+    return making.chunk(b"iTXt", keyword + b"\0\1\0\0\0" + zlib.compress(text))
+
+
+every_kind_of_text = pytest.mark.parametrize(
+    "kept", [a_text, a_compressed_text, an_international_text, a_compressed_international_text]
+)
+
+
+@every_kind_of_text
+def test_exif_is_also_found_where_imagemagick_kept_it(kept):
     block = making.exif(making.short(making.ORIENTATION, 5))
     text = f"\nexif\n{len(block):8}\n{block[:9].hex()}\n{block[9:].hex()}\n".encode()
 
-    assert read(making.png(before=hex_text(zlib.compress(text)))).orientation == 5
-    assert read(making.png(before=hex_text(zlib.compress(text + b"junk")))).orientation == 5
+    assert read(making.png(before=kept(b"Raw profile type exif", text))).orientation == 5
+    assert read(making.png(before=kept(b"Raw profile type exif", text + b"junk"))).orientation == 5
+    assert read(making.png(before=kept(b"Raw profile type iptc", text))).orientation == 1
 
 
+@every_kind_of_text
 @pytest.mark.parametrize("text", [b"\nexif\n 4\n4d4", b"\nexif\n 4\nnot hex", "\nexif\n 1\n٣٣".encode(), b"", b"\n"])
-def test_exif_that_cannot_be_read_from_a_text_is_dropped(text):
-    assert read(making.png(before=hex_text(zlib.compress(text)))).orientation == 1
-    assert read(making.png(before=hex_text(text))).orientation == 1
+def test_exif_that_cannot_be_read_from_a_text_is_dropped(kept, text):
+    assert read(making.png(before=kept(b"Raw profile type exif", text))).orientation == 1
 
 
-def hex_text(deflated: bytes) -> bytes:
-    return making.chunk(b"zTXt", b"Raw profile type exif\0\0" + deflated)
+def test_a_text_that_does_not_inflate_is_dropped():
+    assert read(making.png(before=making.chunk(b"zTXt", b"Raw profile type exif\0\0no zlib"))).orientation == 1
 
 
-def test_xmp_tells_the_orientation_where_exif_does_not():
+@every_kind_of_text
+def test_xmp_tells_the_orientation_where_exif_does_not(kept):
+    packet = b"<!--" + b" " * 70_000 + b"--><tiff:Orientation>3</tiff:Orientation>"
+
+    assert read(making.png(before=kept(b"XML:com.adobe.xmp", packet))).orientation == 3
+
+
+def test_xmp_is_found_where_pillow_writes_it():
     texts, file = PngImagePlugin.PngInfo(), io.BytesIO()
     texts.add_itxt("XML:com.adobe.xmp", "<tiff:Orientation>3</tiff:Orientation>")
     Image.new("RGB", (7, 5)).save(file, "PNG", pnginfo=texts)
