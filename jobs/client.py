@@ -1,5 +1,6 @@
 """What a frontend calls: upload an original, submit a job, see what became of it."""
 
+import hashlib
 import logging
 import time
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from config import LADDERS, Settings
 from jobs.errors import BrokerUnavailable, Rejected
-from jobs.job import JobState, JobStatus, Lane, Media, Order, Receipt, Ticket
+from jobs.job import LARGEST_ID, JobState, JobStatus, Lane, Media, Order, Receipt, Ticket
 from jobs.ledger import Ledger
 from jobs.outages import Outages
 from jobs.perthread import PerProcess, PerThread
@@ -80,7 +81,8 @@ class Client:
         """Ask for renditions of a stored original. The same key again is the same job.
 
         Without a `key` it follows from the original and the ladder. With a `media_id` the job makes that media's next
-        generation. It succeeds also while no job server runs: the sweeper then brings the ticket.
+        generation, and needs a key of its own. It succeeds also while no job server runs: the sweeper then brings the
+        ticket.
 
         Raises:
             Rejected: `unknown_ladder`, `unknown_lane`, `bad_owner`, `bad_key`, `unknown_media`, or `key_reused` if the
@@ -88,7 +90,7 @@ class Client:
         """
         order = Order(
             owner_id=checked_owner(owner_id),
-            key=checked_key(f"{source_key} {ladder}" if key is None else key),
+            key=default_key(source_key, ladder, media_id) if key is None else checked_key(key),
             source_key=checked_key(source_key),
             ladder=checked_ladder(ladder),
             lane=checked_lane(lane),
@@ -171,8 +173,8 @@ class Client:
 
 def checked_owner(owner_id: int) -> int:
     """The owner, if it can be one."""
-    if type(owner_id) is not int or owner_id < 1:
-        raise Rejected("bad_owner", f"an owner is a positive whole number, not {owner_id!r}")
+    if type(owner_id) is not int or not 1 <= owner_id <= LARGEST_ID:
+        raise Rejected("bad_owner", f"an owner is a positive whole number of at most 63 bits, not {owner_id!r}")
     return owner_id
 
 
@@ -181,6 +183,13 @@ def checked_key(key: str) -> str:
     if not isinstance(key, str) or not 1 <= len(key) <= KEY_CHARACTERS:
         raise Rejected("bad_key", f"a key is a text of 1 to {KEY_CHARACTERS} characters, not {key!r:.80}")
     return key
+
+
+def default_key(source_key: str, ladder: str, media_id: int | None) -> str:
+    """The key of an original's first job on a ladder, whose caller gave none."""
+    if media_id is not None:
+        raise Rejected("bad_key", "a further generation needs a key of its own: the same key again is the same job")
+    return hashlib.sha256(f"{source_key} {ladder}".encode(errors="surrogatepass")).hexdigest()
 
 
 def checked_ladder(ladder: str) -> str:

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+LARGEST_ID = (1 << 63) - 1  # of a job, a media or an owner: PostgreSQL's bigint
+
 
 class Lane(StrEnum):
     """How soon: `interactive` jobs go before every `batch` job."""
@@ -164,5 +166,5 @@ class Event:
     owner_id: int
     media_id: int
     version: int
-    payload: Mapping[str, Any] = field(default_factory=dict)
-    created_at: datetime | None = None
+    payload: Mapping[str, Any]
+    created_at: datetime

@@ -9,6 +9,7 @@ from typing import Any
 from jobs.connection import Connection
 from jobs.errors import Rejected
 from jobs.job import (
+    LARGEST_ID,
     Attempt,
     Event,
     Job,
@@ -81,9 +82,10 @@ class PostgresLedger:
 
     def submit(self, order: Order) -> Receipt:
         """Write the job once per (owner, function, key)."""
+        further = order.media_id and _possible(order.media_id, "unknown_media")
         job_id, media_id, state, fence, lane, created = self._step(
             "SELECT * FROM darkroom.submit(%s, %s, %s, %s, %s, %s, %s)",
-            *(order.owner_id, order.function, order.key, order.source_key, order.ladder, order.lane, order.media_id),
+            *(order.owner_id, order.function, order.key, order.source_key, order.ladder, order.lane, further),
         )
         ticket = _ticket((job_id, fence, order.function, lane))
         return Receipt(job_id=job_id, media_id=media_id, state=JobState(state), created=created, ticket=ticket)
@@ -138,12 +140,13 @@ class PostgresLedger:
 
     def cancel(self, job_id: int) -> JobState:
         """Cancel a job that is not final; its worker finds its fence stale."""
-        (state,) = self._step("SELECT darkroom.cancel(%s)", job_id)
+        (state,) = self._step("SELECT darkroom.cancel(%s)", _possible(job_id, "unknown_job"))
         return JobState(state)
 
     def retry(self, job_id: int) -> Ticket:
         """Queue a settled job again. It keeps its turn: it does not replace what was asked for after it."""
-        rows = self._connection.rows("SELECT * FROM darkroom.retry(%s)", (job_id,), repeatable=False)
+        known = _possible(job_id, "unknown_job")
+        rows = self._connection.rows("SELECT * FROM darkroom.retry(%s)", (known,), repeatable=False)
         return _ticket(rows[0])
 
     def status(self, job_id: int) -> JobStatus:
@@ -179,8 +182,8 @@ class PostgresLedger:
 
     def rollback(self, media_id: int, generation: int) -> Media:
         """Publish an earlier generation again."""
-        query = "SELECT darkroom.rollback(%s, %s)"
-        self._connection.rows(query, (media_id, generation), repeatable=False)
+        known = [_possible(number, "unknown_generation") for number in (media_id, generation)]
+        self._connection.rows("SELECT darkroom.rollback(%s, %s)", known, repeatable=False)
         return self.media(media_id)
 
     def relay(self, publish: Callable[[Sequence[Event]], None], limit: int) -> int:
@@ -197,6 +200,13 @@ class PostgresLedger:
     def _step(self, query: str, *parameters: Any) -> tuple[Any, ...]:
         """The one row of a step's answer."""
         return self._connection.rows(query, parameters)[0]
+
+
+def _possible(number: int, code: str) -> int:
+    """The number, if a bigint holds it. PostgreSQL would look for a step that takes larger ones, and find none."""
+    if abs(number) > LARGEST_ID:
+        raise Rejected(code, f"{number} is beyond every id")
+    return number
 
 
 def _named(record: type, row: tuple[Any, ...]) -> dict[str, Any]:

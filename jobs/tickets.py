@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from jobs.errors import Rejected
-from jobs.job import Lane, Ticket
+from jobs.job import LARGEST_ID, Lane, Ticket
 
 
 def encode(ticket: Ticket) -> bytes:
@@ -39,7 +39,7 @@ def unique(ticket: Ticket) -> str:
 
 
 def _count(value: Any) -> int:
-    if type(value) is not int or value < 0:
+    if type(value) is not int or not 0 <= value <= LARGEST_ID:
         raise ValueError(f"{value!r} is not a count")
     return value
 

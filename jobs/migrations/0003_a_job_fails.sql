@@ -172,7 +172,7 @@ END
 $$;
 
 -- A rollback takes a turn of its own: a job that was asked for before it no longer replaces it.
-CREATE FUNCTION darkroom.rollback(p_media_id bigint, p_generation int) RETURNS void
+CREATE FUNCTION darkroom.rollback(p_media_id bigint, p_generation bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_media darkroom.media;

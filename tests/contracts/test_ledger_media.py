@@ -161,17 +161,20 @@ def test_the_counts_are_of_every_state_but_done_and_of_the_waiting_events(subjec
     assert grown == {"queued": 1, "running": 1, "dead": 1, "events": 2}
 
 
+@pytest.mark.parametrize("number", [1 << 62, 1 << 63, 1 << 70])
 @pytest.mark.parametrize(
     ("ask", "code"),
     [
-        (lambda ledger: ledger.status(1 << 62), "unknown_job"),
-        (lambda ledger: ledger.cancel(1 << 62), "unknown_job"),
-        (lambda ledger: ledger.retry(1 << 62), "unknown_job"),
-        (lambda ledger: ledger.media(1 << 62), "unknown_media"),
-        (lambda ledger: ledger.rollback(1 << 62, 1), "unknown_generation"),
+        (lambda subject, number: subject.ledger.status(number), "unknown_job"),
+        (lambda subject, number: subject.ledger.cancel(number), "unknown_job"),
+        (lambda subject, number: subject.ledger.retry(number), "unknown_job"),
+        (lambda subject, number: subject.ledger.media(number), "unknown_media"),
+        (lambda subject, number: subject.submit(media_id=number), "unknown_media"),
+        (lambda subject, number: subject.ledger.rollback(number, 1), "unknown_generation"),
+        (lambda subject, number: subject.ledger.rollback(1, number), "unknown_generation"),
     ],
 )
-def test_what_does_not_exist_is_refused_by_name(subject, ask, code):
+def test_what_does_not_exist_is_refused_by_name_however_large_its_number(subject, ask, code, number):
     with pytest.raises(Rejected) as refusal:
-        ask(subject.ledger)
+        ask(subject, number)
     assert refusal.value.code == code

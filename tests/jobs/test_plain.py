@@ -17,7 +17,13 @@ class Example:
 
 def test_ids_are_strings_wherever_they_stand_since_javascript_counts_to_2_to_the_53():
     event = Event(
-        seq=1, topic="media.ready", owner_id=2**60, media_id=2**60 + 1, version=3, payload={"job_id": 2**60 + 2}
+        seq=1,
+        topic="media.ready",
+        owner_id=2**60,
+        media_id=2**60 + 1,
+        version=3,
+        payload={"job_id": 2**60 + 2},
+        created_at=datetime(2026, 1, 31, tzinfo=UTC),
     )
 
     data = as_data(event)

@@ -59,6 +59,7 @@ def test_bytes_that_nobody_encoded_are_a_bad_ticket(workload):
         b"[" * 100_000,
         b'{"job":"7","attempt":0,"function":"photo","lane":"batch"}',
         b'{"job":true,"attempt":0,"function":"photo","lane":"batch"}',
+        b'{"job":9223372036854775808,"attempt":0,"function":"photo","lane":"batch"}',
         b'{"job":7,"attempt":-1,"function":"photo","lane":"batch"}',
         b'{"job":7,"attempt":0,"function":"","lane":"batch"}',
         b'{"job":7,"attempt":0,"function":"photo","lane":"fast"}',
