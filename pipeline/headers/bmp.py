@@ -63,8 +63,9 @@ def read_bitmap(data: memoryview) -> Bitmap:
 
 def check_extent(data: memoryview, bitmap: Bitmap) -> None:
     """Raise Rejected `corrupt_header` if the palette or the pixels, unless they are compressed, break off."""
-    start = number(PIXELS_AT, data, 0)
-    if start < FILE_HEADER_BYTES + bitmap.header_bytes:
+    least = FILE_HEADER_BYTES + bitmap.header_bytes
+    start = number(PIXELS_AT, data, 0) or least  # 0 is found in the wild: the pixels follow what is before them
+    if start < least:
         raise corrupt("The BMP's pixels begin within its header.")
     if bitmap.bits <= 8 and bitmap.header_bytes >= 40 and number(COLOURS_USED, data, 0) > 1 << bitmap.bits:
         raise corrupt("The BMP's palette has more colours than its pixels can name.")

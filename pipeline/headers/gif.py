@@ -76,13 +76,15 @@ def color_table_bytes(flags: int) -> int:
 
 
 def skip_sub_blocks(data: memoryview, at: int, most: int) -> tuple[int, int]:
-    """The offset after a chain of sub-blocks and their terminator (beyond the data if it is not there), and how many
-    more sub-blocks may come.
+    """The offset after a chain of sub-blocks and their terminator, and how many more sub-blocks may come.
+
+    It lies beyond the data if a sub-block breaks off. A terminator that is missing at the end is not missed: whether
+    the pixels are all there is for the decoder to say.
     """
     end = len(data)
     for left in range(most, 0, -1):
         if at >= end:
-            return end + 1, left
+            return at, left
         if data[at] == 0:
             return at + 1, left - 1
         at += data[at] + 1

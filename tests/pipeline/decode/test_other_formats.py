@@ -23,6 +23,38 @@ def test_a_gif_shows_its_transparent_colour_as_white(save, decoded):
     np.testing.assert_array_equal(pixels[0], [[10, 20, 30], [255, 255, 255], [1, 2, 3]])
 
 
+def test_a_gif_that_lacks_only_its_end_is_whole(colours, save, decoded):
+    whole = save(Image.fromarray(colours).quantize(16), "GIF")
+    assert whole.endswith(b"\0;")
+
+    np.testing.assert_array_equal(decoded(whole[:-2]).pixels, decoded(whole).pixels)
+
+
+def test_a_gif_that_ends_between_two_blocks_of_its_pixels_is_rejected(save, decoded):
+    noise = np.random.default_rng(1).integers(0, 256, (60, 60), dtype=np.uint8)
+    whole = save(Image.fromarray(noise), "GIF")
+    first_block = whole.index(b"\xff", 13 + 3 * 256)
+
+    with pytest.raises(Rejected, match="incomplete"):
+        decoded(whole[: first_block + 256])
+
+
+def test_a_bmp_that_does_not_say_where_its_pixels_are_has_them_behind_its_header(colours, save, decoded):
+    whole = save(colours, "BMP")
+
+    np.testing.assert_array_equal(decoded(whole[:10] + bytes(4) + whole[14:]).pixels, colours)
+
+
+def test_a_bmp_of_ten_bits_a_colour_is_not_called_damaged(decoded):
+    masks = struct.pack("<III", 0x3FF << 20, 0x3FF << 10, 0x3FF)
+    info = struct.pack("<IiiHHIIiiII", 40, 1, 1, 1, 32, 3, 4, 0, 0, 0, 0)
+
+    with pytest.raises(Rejected) as rejection:
+        decoded(b"BM" + struct.pack("<IHHI", 70, 0, 0, 66) + info + masks + bytes(4))
+
+    assert rejection.value.code == "unsupported_variant"
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA"])
 def test_bmps_of_every_depth_match_pillow(mode, colours, save, decoded):
     image = Image.fromarray(colours).convert(mode)

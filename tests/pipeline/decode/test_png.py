@@ -115,6 +115,22 @@ def test_a_missing_end_marker_is_no_loss(decoded):
     np.testing.assert_array_equal(decoded(png(samples, 8, RGB, end=False)).pixels, samples.reshape(5, 7, 3))
 
 
+@pytest.mark.parametrize("cut", [1, 3, 4])
+def test_a_last_checksum_that_breaks_off_is_no_loss(cut, decoded):
+    samples = samples_of(8, RGB)
+
+    pixels = decoded(png(samples, 8, RGB, end=False)[:-cut]).pixels
+
+    np.testing.assert_array_equal(pixels, samples.reshape(5, 7, 3))
+
+
+def test_a_last_chunk_that_breaks_off_is_rejected(decoded):
+    data = png(samples_of(8, RGB), 8, RGB, end=False)
+
+    with pytest.raises(Rejected):
+        decoded(data[:-5])
+
+
 def test_a_well_formed_file_that_lacks_rows_is_rejected(decoded):
     whole, half = png(samples_of(8, RGB), 8, RGB), png(samples_of(8, RGB)[:3], 8, RGB)
     idat = half[half.index(b"IDAT") - 4 :]

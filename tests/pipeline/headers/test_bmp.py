@@ -60,7 +60,7 @@ def test_a_bmp_that_is_no_photo_is_refused_as_such(bits, compression):
         making.bmp()[:-1],
         making.bmp(version=17),
         making.bmp(bits=8)[:46] + b"\xff\xff\xff\xff" + making.bmp(bits=8)[50:],
-        making.bmp()[:10] + b"\0\0\0\0" + making.bmp()[14:],
+        making.bmp()[:10] + b"\1\0\0\0" + making.bmp()[14:],
         making.bmp(bits=8, compression=1)[:54],
     ],
     ids=["cut in its header", "last byte missing", "unknown version", "huge palette", "pixels in header", "no pixels"],

@@ -37,6 +37,7 @@ FOR_THE_DECODER = {
     "pillow__ultrahdr.jpg": "entropy-coded data break off",
     "sharp__truncated.jpg": "entropy-coded data break off",
     "gofuzz__b2e79f6d59bcb2c222734b46491b35745baea4ee-1.jpg": "entropy-coded data are broken",
+    "gofuzz__06b7cc4b5ba1118810c3b7d4e7b7af62bfd2babf-1.gif": "compressed data break off between two blocks",
     "gofuzz__0a6b5e50664a1887d985f8d545cb52ec0bd39c23-5.tif": "compressed data are broken",
     "gofuzz__0cbc9775d8263af863b0b60aa13c61a4f69aec6a-2.tif": "compressed data are broken",
     "gofuzz__59470c6a5fd4c8c56d4d767cc7233b3a8f8b0dbc-5.tif": "compressed data are broken",

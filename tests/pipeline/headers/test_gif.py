@@ -52,9 +52,13 @@ def test_what_follows_the_frames_does_not_matter(end):
     assert read(making.gif(frames=2, end=end)).frames == 2
 
 
-@pytest.mark.parametrize("cut", range(1, len(making.gif_frame())))
+@pytest.mark.parametrize("cut", [2, 3, *range(5, len(making.gif_frame()))])  # 4 is between two blocks
 def test_a_frame_that_breaks_off_is_not_counted(cut):
     assert read(making.gif(frames=3, end=b"")[:-cut]).frames == 2
+
+
+def test_a_frame_that_lacks_only_its_terminator_is_counted():
+    assert read(making.gif(frames=3, end=b"")[:-1]).frames == 3
 
 
 @pytest.mark.parametrize(
@@ -62,7 +66,7 @@ def test_a_frame_that_breaks_off_is_not_counted(cut):
     [
         making.gif()[:11],
         making.gif(frames=0),
-        making.gif(end=b"")[:-1],
+        making.gif(end=b"")[:-2],
         making.gif(frame=b"!\xfe\0" * MOST_SUB_BLOCKS),
         making.gif(frame=making.gif_frame()[:20] + b"\1\0" * 3 + b"\1" * 2 * MOST_SUB_BLOCKS),
     ],
