@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from filters.matrix_curve import STEPS, apply_matrix_curve
+from filters.srgb import tone_of
 from pipeline import icc
 from pipeline.strips import strips
 
@@ -120,10 +121,8 @@ def _changes_nothing(factors: _Factors) -> bool:
 
 @lru_cache(maxsize=1)
 def _encode_srgb() -> NDArray[np.uint8]:
-    """The byte for each step of light. Source: IEC 61966-2-1."""
-    light = np.linspace(0, 1, STEPS)
-    tone = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
-    return np.asarray(np.rint(tone * 255), np.uint8)
+    """The byte for each step of light."""
+    return np.asarray(np.rint(tone_of(np.linspace(0, 1, STEPS)) * 255), np.uint8)
 
 
 @lru_cache(maxsize=8)

@@ -9,6 +9,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from filters.srgb import light_of, tone_of
+
 BASE83 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~"
 BLURHASH_ACROSS, BLURHASH_DOWN = 4, 3  # waves: the format's usual choice
 
@@ -99,16 +101,13 @@ def blurhash(pixels: NDArray[np.uint8]) -> str:
 
 @lru_cache(maxsize=1)
 def _light() -> NDArray[np.float64]:
-    """The light of each sRGB byte. Source: IEC 61966-2-1."""
-    tone = np.arange(256) / 255
-    return np.where(tone <= 0.04045, tone / 12.92, ((tone + 0.055) / 1.055) ** 2.4)
+    """The light of each sRGB byte."""
+    return light_of(np.arange(256) / 255)
 
 
 def _tone(light: NDArray[np.float64]) -> NDArray[np.uint8]:
     """The sRGB byte of light from 0 to 1."""
-    light = np.clip(light, 0, 1)
-    tone = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
-    return (tone * 255 + 0.5).astype(np.uint8)
+    return (tone_of(np.clip(light, 0, 1)) * 255 + 0.5).astype(np.uint8)
 
 
 def _base83(number: int, digits: int) -> str:

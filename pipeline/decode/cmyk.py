@@ -20,7 +20,7 @@ def decode_cmyk_jpeg(data: bytes | memoryview, header: Header, scale: float) -> 
     Raises:
         Rejected: `corrupt_media`.
     """
-    eighths = choose_eighths(data, scale)
+    eighths = choose_eighths(header, scale)
     ink = _decode_ink(data, header, ceil(header.width * eighths / 8), ceil(header.height * eighths / 8))
     return Picture(pixels=cmyk_to_srgb(ink, header.profile), orientation=header.orientation, profile=None)
 

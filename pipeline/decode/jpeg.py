@@ -10,7 +10,6 @@ from PIL import JpegImagePlugin  # noqa: F401 - registered now: a sandboxed proc
 from pipeline.decode.picture import Picture
 from pipeline.decode.pillow import opened
 from pipeline.headers.header import Header
-from pipeline.headers.jpeg import LOSSLESS, find_frame, read_head, read_segments
 
 END = b"\xff\xd9"
 HEADROOM = 1.2  # below that, what the decoder's own reduction lost is seen in the result
@@ -25,7 +24,7 @@ def decode_jpeg(data: bytes | memoryview, header: Header, scale: float) -> Pictu
     Raises:
         Rejected: `corrupt_media`.
     """
-    eighths = choose_eighths(data, scale)
+    eighths = choose_eighths(header, scale)
     least = {"min_height": -(-header.height * eighths // 8), "min_width": -(-header.width * eighths // 8)}
     try:
         pixels = simplejpeg.decode_jpeg(data, "RGB", **least)
@@ -34,18 +33,10 @@ def decode_jpeg(data: bytes | memoryview, header: Header, scale: float) -> Pictu
     return Picture(pixels=pixels, orientation=header.orientation, profile=header.profile)
 
 
-def choose_eighths(data: bytes | memoryview, scale: float) -> Literal[1, 2, 4, 8]:
-    """How many eighths of its size to decode a JPEG at when the fraction `scale` of it is needed.
-
-    One that is coded without a transform is never reduced: libjpeg-turbo 3 crashes when it is asked to.
-    """
-    frame = find_frame(read_head(read_segments(memoryview(data))))
-    return 8 if frame.marker in LOSSLESS else sufficient_eighths(scale)
-
-
-def sufficient_eighths(scale: float) -> Literal[1, 2, 4, 8]:
-    """The smallest of the cheap reductions that leaves enough for the fraction `scale`."""
-    return next((eighths for eighths in EIGHTHS if eighths >= 8 * HEADROOM * scale), 8)
+def choose_eighths(header: Header, scale: float) -> Literal[1, 2, 4, 8]:
+    """How many eighths of its size to decode a JPEG at: the fewest that leave enough for the fraction `scale`."""
+    enough = (eighths for eighths in EIGHTHS if eighths >= 8 * HEADROOM * scale)
+    return next(enough, 8) if header.scalable else 8
 
 
 def _decode_despite_complaints(

@@ -46,6 +46,7 @@ class Header:
     profile: bytes | None = None  # ICC, as embedded and not examined
     components: int = 3  # colour channels without alpha: 1 grey, 3 colour or palette, 4 CMYK
     bits: int = 8  # of one channel, at least 8
+    scalable: bool = True  # a decoder that can reduce while it decodes may do so
     alpha: bool = False  # some pixels may be transparent, in the first frame
     frames: int = 1  # of an animation, or pages; further pictures of an MPO or a HEIC collection are none
     capture: Capture = field(default_factory=Capture)

@@ -45,7 +45,8 @@ def parse(data: memoryview, limits: Limits) -> Header:
     precision, height, width, components = unpack(FRAME, frame.body, 0)
     several_scans = frame.marker in PROGRESSIVE or head[-1].body[:1] != bytes((components,))
     # Several scans are held in memory at full size, and lossless data do not scale: no larger allowance for those.
-    full_size = several_scans or frame.marker in LOSSLESS
+    lossless = frame.marker in LOSSLESS
+    full_size = several_scans or lossless
     check_size(width, height, side=limits.side, pixels=limits.pixels if full_size else limits.jpeg_pixels)
     if frame.marker not in DECODABLE or precision != 8 or components not in (1, 3, 4):
         raise unsupported(f"JPEG of kind {frame.marker:X}h, {precision} bits, {components} components.")
@@ -59,6 +60,7 @@ def parse(data: memoryview, limits: Limits) -> Header:
         orientation=orientation_of(exif, find_xmp(head)),
         profile=join_profile(head, limits),
         components=components,
+        scalable=not lossless,  # libjpeg-turbo 3 crashes when it is asked to reduce what is coded without a transform
         capture=exif.capture,
     )
 

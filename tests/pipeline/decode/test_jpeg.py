@@ -8,7 +8,7 @@ from PIL import Image
 
 from config import Limits
 from jobs.errors import Rejected
-from pipeline.decode.jpeg import choose_eighths, decode_jpeg, sufficient_eighths
+from pipeline.decode.jpeg import choose_eighths, decode_jpeg
 from pipeline.headers import read_header
 
 
@@ -34,7 +34,7 @@ def pillow(data):
     ("scale", "eighths"), [(1.0, 8), (0.84, 8), (0.4166, 4), (0.42, 8), (0.2, 2), (0.1, 1), (0.0001, 1)]
 )
 def test_the_scale_leaves_a_fifth_of_headroom(scale, eighths):
-    assert sufficient_eighths(scale) == eighths
+    assert choose_eighths(read_header(jpeg(), Limits()), scale) == eighths
     assert eighths == 8 or eighths / 8 >= 1.2 * scale
 
 
@@ -42,8 +42,8 @@ def test_the_scale_leaves_a_fifth_of_headroom(scale, eighths):
 def test_a_frame_without_a_transform_is_never_reduced_because_that_crashes_the_decoder(mode):
     data = jpeg(mode=mode)
 
-    assert choose_eighths(data, 0.1) == 1
-    assert choose_eighths(data.replace(b"\xff\xc0", b"\xff\xc3"), 0.1) == 8
+    assert choose_eighths(read_header(data, Limits()), 0.1) == 1
+    assert choose_eighths(read_header(data.replace(b"\xff\xc0", b"\xff\xc3"), Limits()), 0.1) == 8
 
 
 @pytest.mark.parametrize("saving", [{}, {"progressive": True}, {"subsampling": 0}, {"restart_marker_rows": 1}])
