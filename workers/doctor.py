@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psutil
 import psycopg2
+from psycopg2.extensions import parse_dsn
 
 from config.settings import LOCAL_STACK, Settings
 from jobs import migrate
@@ -284,7 +285,8 @@ def ask(settings: Settings, query: str) -> object:
 
 def host(settings: Settings) -> str:
     """Host and port of the database's address, without its password."""
-    return settings.database_url.rpartition("@")[2].partition("/")[0]
+    address = parse_dsn(settings.database_url)
+    return f"{address.get('host', 'the local socket')}:{address.get('port', 5432)}"
 
 
 def existing(folder: Path) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from config import Settings
 from jobs.migrate import Step
 from workers import doctor
 from workers.doctor import Verdict
@@ -125,6 +126,15 @@ def test_an_unreachable_database_is_one_failure_that_hides_the_password(stack, c
     bad = [finding for finding in findings if finding.verdict is not OK]
     assert [finding.name for finding in bad] == ["postgresql"]
     assert "hidden" not in bad[0].found
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://darkroom:hidden@pool:6432/darkroom", "host=pool port=6432 user=darkroom password=hidden"]
+)
+def test_a_database_is_named_by_host_and_port_alone_however_its_address_is_written(url):
+    settings = Settings(database_url=url, gearman_servers=(), s3_bucket="media")
+
+    assert doctor.host(settings) == "pool:6432"
 
 
 def test_pending_migrations_are_named():
