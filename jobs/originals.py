@@ -23,8 +23,8 @@ NAMESPACE = uuid.UUID("0d8e4a53-6c1f-4b1e-9a2e-6f1d2c0b7a94")  # of keys that ar
 class UploadForm:
     """A multipart/form-data POST that stores one original: the fields in this order, then the file as `file`.
 
-    The browser or app adds a `Content-Type` field that begins with `image/`. Until it expires the form can be posted
-    again, and the last post stands: submit the key after the upload has ended.
+    The browser or app may name another `Content-Type` that begins with `image/`. Until it expires the form can be
+    posted again, and the last post stands: submit the key after the upload has ended.
     """
 
     url: str
@@ -49,7 +49,11 @@ class Originals:
         conditions = [["content-length-range", 1, self._limit], ["starts-with", "$Content-Type", "image/"]]
         post = self._s3.generate_presigned_post(self._bucket, key, Conditions=conditions, ExpiresIn=FORM_SECONDS)
         return UploadForm(
-            url=post["url"], fields=post["fields"], source_key=key, bytes_limit=self._limit, expires_at=expires_at
+            url=post["url"],
+            fields={"Content-Type": "image/jpeg", **post["fields"]},  # only a name: the pipeline reads the bytes
+            source_key=key,
+            bytes_limit=self._limit,
+            expires_at=expires_at,
         )
 
     def put(self, owner_id: int, key: str, file: Path | bytes) -> str:

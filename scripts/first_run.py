@@ -1,22 +1,24 @@
 """`scripts/run`: from a photo to its renditions, through every real part, in one command."""
 
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import click
 from rich.console import Console
 
 from config.settings import LOCAL_STACK
 from jobs.job import Attempt, Lane
-from scripts.darkroom.app import App, Command
+from scripts.darkroom.app import OWNER, App, Command
 from scripts.darkroom.media import fetch
 from scripts.darkroom.show import console, rendition_table, size, timing_table
 from scripts.darkroom.submit import Handover, Submission, expand, fail_for, hand_over_all, headline
 from scripts.sample import sample_photo
-from workers.stack import Stack
+from workers.stack import LocalPool, Server, Stack
 
 WORKERS = 2
 TIMEOUT_SECONDS = 300.0
@@ -24,7 +26,7 @@ TIMEOUT_SECONDS = 300.0
 
 @click.command(cls=Command)
 @click.argument("files", nargs=-1, metavar="[FILE|FOLDER…]")
-@click.option("--owner", default=1, show_default=True, type=click.IntRange(min=1), help="Whose photos these are.")
+@click.option("--owner", default=1, show_default=True, type=OWNER, help="Whose photos these are.")
 @click.option(
     "--out",
     default=Path("out"),
@@ -38,6 +40,8 @@ def first_run(files: tuple[str, ...], owner: int, out: Path, *, keep: bool) -> N
 
     Without a file it makes a photo by code.
     """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
     screen = console()
     sources = list(expand(files)) if files else [os.path.relpath(sample())]
     with local_stack(screen, keep=keep) as app:
@@ -63,7 +67,8 @@ def sample() -> Path:
 def local_stack(screen: Console, *, keep: bool) -> Iterator[App]:
     """The local stack with workers. What was not up before is stopped again, unless it is to be kept."""
     stack = Stack.open()
-    ours = not any(server.running for server in stack.servers)
+    parts: list[LocalPool | Server] = [stack.pool, *stack.servers]  # in the order in which they are ended
+    ours = [part for part in parts if not part.running]
     try:
         with screen.status("Starting gearmand, PostgreSQL, PgBouncer and SeaweedFS"):
             stack.up()
@@ -72,10 +77,15 @@ def local_stack(screen: Console, *, keep: bool) -> Iterator[App]:
         if keep:
             screen.print("\nThe stack is up: `.venv/bin/darkroom status` shows it, `.venv/bin/darkroom down` stops it.")
     finally:
-        if ours and not keep:
+        if not keep:
             with screen.status("Stopping what was started"):
-                stack.pool.stop()
-                stack.down()
+                for part in ours:
+                    part.stop()
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    """Treat a request to end, or a closed terminal, as Ctrl-C, which stops what was started."""
+    raise KeyboardInterrupt
 
 
 def report(screen: Console, app: App, result: Submission, out: Path) -> None:
@@ -95,4 +105,4 @@ def last_timings(attempts: list[Attempt]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    first_run()
+    first_run(prog_name="scripts/run")

@@ -1,6 +1,7 @@
 """What every command shares: the settings, the client, and how an error ends the process."""
 
 import json
+import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from config import LADDERS, MisconfiguredError, Settings
-from config.settings import read_environment_file
+from config.settings import ENV_FILE
 from jobs import Client
 from jobs.errors import DarkroomError, Rejected, Unavailable
 from jobs.plain import as_data
@@ -27,6 +28,8 @@ Exit codes:
   5  the time to wait was over
   130  interrupted
 worker, pool, sweep and relay: 0 drained, 75 left before the job at hand was done, 78 could not begin."""
+
+OWNER = click.IntRange(1, 2**63 - 1)  # what a bigint of the ledger holds
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -49,9 +52,13 @@ class App:
         return Settings.load(self.environ, file=self.environment_file)
 
     def export_settings(self) -> None:
-        """Put the local stack's settings into the environment, for processes that read them there."""
-        for name, value in read_environment_file(self.environment_file).items():
-            os.environ.setdefault(name, value)
+        """Have this process and its children read the same settings.
+
+        Raises:
+            MisconfiguredError: one is missing or wrong.
+        """
+        if self.settings:
+            os.environ[ENV_FILE] = str(self.environment_file.resolve())
 
     @cached_property
     def client(self) -> Client:
@@ -64,6 +71,20 @@ class App:
         return PostgresLedger(self.settings.database_url, self.settings.connect_timeout_seconds)
 
 
+class Notices(logging.Handler):
+    """Says once, in words, what the client logs about tickets that have to wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell the person, if it concerns them."""
+        if record.getMessage() == "ticket.deferred" and not self._told:
+            self._told = True
+            click.echo("No job server answers. What was submitted is kept, and made as soon as one is back.", err=True)
+
+
 class Command(click.Command):
     """A command that ends with a sentence and a documented exit code, whatever fails below it."""
 
@@ -71,9 +92,10 @@ class Command(click.Command):
         """Run the command; translate what it raises."""
         try:
             return super().invoke(ctx)
-        except (DarkroomError, MisconfiguredError, TimeoutError) as error:
-            raise Failure(str(error), exit_code(error)) from error
+        except (DarkroomError, MisconfiguredError, OSError) as error:
+            raise Failure(sentence(error), exit_code(error)) from error
         except KeyboardInterrupt:
+            click.echo("Interrupted. What was submitted goes on: `darkroom job list` shows it.", err=True)
             ctx.exit(130)
 
 
@@ -87,6 +109,13 @@ class Failure(click.ClickException):
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
         self.exit_code = code  # type: ignore[misc] # click declares it for classes, and reads it from instances
+
+
+def sentence(error: Exception) -> str:
+    """What a person is told: in one line, with what to do where the error itself does not know."""
+    told = " ".join(str(error).split())
+    remedy = " `darkroom doctor` says what does not answer; `darkroom up` starts what runs on this machine."
+    return told + remedy if isinstance(error, Unavailable) else told
 
 
 def exit_code(error: Exception) -> int:

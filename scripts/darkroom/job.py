@@ -18,11 +18,11 @@ class Since(click.ParamType[datetime]):
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> datetime:  # noqa: ARG002
         """The moment, with its time zone; one without is taken as UTC."""
-        if value[:-1].isdigit() and value[-1] in UNITS:
-            return datetime.now(UTC) - timedelta(**{UNITS[value[-1]]: int(value[:-1])})
         try:
+            if value[-1:] in UNITS:
+                return datetime.now(UTC) - timedelta(**{UNITS[value[-1]]: int(value[:-1])})
             moment = datetime.fromisoformat(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             self.fail(f"{value!r} is neither a time such as 2026-01-31T12:00 nor an age such as 90s, 15m, 2h or 7d.")
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
@@ -45,7 +45,9 @@ def show_job(app: App, job_id: int, *, as_json: bool) -> None:
     screen = console()
     screen.print(job_table([status]))
     if attempts:
-        screen.print("", attempt_table(attempts), "", timing_table(attempts[-1].timings))
+        screen.print("", attempt_table(attempts))
+    if attempts and attempts[-1].timings:
+        screen.print("", timing_table(attempts[-1].timings))
 
 
 @job.command("list")

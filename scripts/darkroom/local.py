@@ -8,17 +8,21 @@ import click
 from rich.table import Table
 
 from config import MisconfiguredError
-from jobs.errors import Unavailable
+from jobs.errors import BrokerUnavailable, LedgerUnavailable
 from jobs.gearman import JobServer, survey
 from scripts.darkroom.app import App, Failure, json_option, print_json
 from scripts.darkroom.show import console, size
 from workers.doctor import Finding, check_all
 from workers.stack import Process, ServerStatus, Stack
 
+PATIENCE_SECONDS = 2.0  # with a job server that may be away
+
 
 @dataclass(frozen=True, kw_only=True)
 class Overview:
-    """All that `darkroom status` tells. `job_servers` and `jobs` are empty where nobody answers."""
+    """All that `darkroom status` tells. `servers` and `processes` are the local stack's, if there is one here;
+    `job_servers` and `jobs` are those of the settings, empty where nobody answers.
+    """
 
     servers: list[ServerStatus]
     processes: list[Process]
@@ -28,7 +32,7 @@ class Overview:
     @property
     def well(self) -> bool:
         """Whether every server answers."""
-        return all(server.healthy for server in self.servers)
+        return all(server.healthy for server in self.servers) and bool(self.job_servers) and bool(self.jobs)
 
 
 @click.command()
@@ -47,7 +51,7 @@ def up(app: App, *, workers: int, as_json: bool) -> None:
     stack.up()
     if workers:
         stack.pool.start(photo=workers)
-    print_overview(look(app, stack), as_json=as_json)
+    print_overview(look(app), as_json=as_json)
 
 
 @click.command()
@@ -64,11 +68,16 @@ def down(app: App) -> None:
 @json_option
 @click.pass_obj
 def status(app: App, *, as_json: bool) -> None:
-    """Each server, what waits in the queues, and the worker processes. Exit code 3 if a server does not answer."""
-    overview = look(app, Stack.open(app.directory))
+    """Each server, what waits in the queues, and the worker processes. Exit code 3 if a server does not answer.
+
+    With servers of your own in the settings it shows their queues and jobs.
+    """
+    overview = look(app)
     print_overview(overview, as_json=as_json)
     if not overview.well:
-        raise Failure("Not every server answers. `darkroom up` starts what does not run; the logs say why.", 3)
+        raise Failure(
+            "Not every server answers. `darkroom doctor` says which and why, `darkroom up` starts what runs here.", 3
+        )
 
 
 @click.command()
@@ -89,23 +98,30 @@ def doctor(app: App, *, as_json: bool) -> None:
         raise Failure("Something that Darkroom needs is missing.", 1)
 
 
-def look(app: App, stack: Stack) -> Overview:
-    """The stack as it is now."""
-    servers = stack.status()
-    well = {server.name: server.healthy for server in servers}
+def look(app: App) -> Overview:
+    """Everything as it is now."""
+    stack = Stack.open(app.directory) if app.environment_file.exists() else None
     return Overview(
-        servers=servers,
-        processes=stack.pool.processes(),
-        job_servers=[survey(f"127.0.0.1:{stack.gearmand.port}", 2.0)] if well["gearmand"] else [],
-        jobs=counts(app) if well["pgbouncer"] and well["postgres"] else {},
+        servers=stack.status() if stack else [],
+        processes=stack.pool.processes() if stack else [],
+        job_servers=[found for server in app.settings.gearman_servers for found in survey_if_there(server)],
+        jobs=counts(app),
     )
+
+
+def survey_if_there(address: str) -> list[JobServer]:
+    """A job server's queues; nothing where it does not answer."""
+    try:
+        return [survey(address, PATIENCE_SECONDS)]
+    except BrokerUnavailable:
+        return []
 
 
 def counts(app: App) -> Mapping[str, int]:
     """Jobs by state, and events that wait; nothing where the ledger does not answer."""
     try:
         return app.ledger.counts()
-    except Unavailable:
+    except LedgerUnavailable:
         return {}
 
 
@@ -115,14 +131,15 @@ def print_overview(overview: Overview, *, as_json: bool) -> None:
         print_json(overview)
         return
     screen = console()
-    screen.print(server_table(overview.servers))
+    if overview.servers:
+        screen.print(server_table(overview.servers), "")
     if overview.jobs:
-        screen.print("", "  ".join(f"{name} {count}" for name, count in overview.jobs.items()))
+        screen.print("  ".join(f"{name} {count}" for name, count in overview.jobs.items()))
     for job_server in overview.job_servers:
         screen.print("", queue_table(job_server))
     if overview.processes:
         screen.print("", process_table(overview.processes))
-    else:
+    elif overview.servers:
         screen.print("", "No workers run. `darkroom up` or `darkroom pool` starts some.")
 
 
@@ -147,7 +164,12 @@ def process_table(processes: list[Process]) -> Table:
     """A line a process of the pool."""
     table = Table("process", "pid", "CPU", "memory", box=None)
     for process in processes:
-        table.add_row(process.command, str(process.pid), f"{process.cpu_seconds:.1f} s", size(process.memory_bytes))
+        table.add_row(
+            process.command.partition(" ")[0],
+            str(process.pid),
+            f"{process.cpu_seconds:.1f} s",
+            size(process.memory_bytes),
+        )
     return table
 
 

@@ -1,12 +1,13 @@
 """The `darkroom` command."""
 
+import logging
 from pathlib import Path
 
 import click
 
 from config.settings import LOCAL_STACK
 from scripts.darkroom import job, local, media, submit, work
-from scripts.darkroom.app import EXIT_CODES, App, Group
+from scripts.darkroom.app import EXIT_CODES, App, Group, Notices
 
 
 @click.group(cls=Group, epilog=EXIT_CODES, context_settings={"max_content_width": 110})
@@ -32,6 +33,7 @@ def darkroom(ctx: click.Context, directory: Path) -> None:
       darkroom down                            stop what `up` started
     """
     ctx.obj = App(directory=directory)
+    logging.getLogger("jobs").addHandler(Notices())
 
 
 for command in (

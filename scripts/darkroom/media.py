@@ -59,6 +59,7 @@ def fetch_media(app: App, media_id: int, out: Path) -> None:
 @click.pass_obj
 def show_history(app: App, media_id: int, *, as_json: bool) -> None:
     """Every generation that was published, the oldest first."""
+    app.client.media(media_id)  # that there is such a media
     generations = app.ledger.generations(media_id)
     if as_json:
         print_json(generations)
@@ -92,6 +93,7 @@ def reprocess(app: App, media_id: int, ladder: str, *, as_json: bool) -> None:
 @click.pass_obj
 def roll_back(app: App, media_id: int, generation: int, *, as_json: bool) -> None:
     """Publish an earlier generation again, as a new one; nothing is rendered and nothing is lost."""
+    app.client.media(media_id)  # that there is such a media
     record = app.ledger.rollback(media_id, generation)
     if as_json:
         print_json(record)
@@ -111,7 +113,7 @@ def presigned(app: App, record: Media) -> dict[str, str]:
 
 
 def fetch(app: App, record: Media, out: Path) -> list[Path]:
-    """Write each rendition to `out/<media>-<name>.<ext>`. Returns the files, in the ladder's order."""
+    """Write each rendition to `out/<media>-<name>.<ext>`. Returns the files, the largest first."""
     store = opened(app)
     out.mkdir(parents=True, exist_ok=True)
     files = []

@@ -17,6 +17,7 @@ STATE_STYLES = {
     JobState.CANCELLED: "dim",
 }
 
+TABLE_WIDTH = 200  # characters
 STAGES = (
     "fetch",
     "hands",
@@ -33,9 +34,10 @@ STAGES = (
 
 
 def console() -> Console:
-    """Standard output for people; without a terminal, wide enough that no key is cut."""
+    """Standard output for people. A table is as wide as it needs, so that an id or key can be copied whole."""
     screen = Console(highlight=False)
-    return screen if screen.is_terminal else Console(highlight=False, width=160)
+    screen.width = max(screen.width, TABLE_WIDTH)
+    return screen
 
 
 def size(count: int) -> str:

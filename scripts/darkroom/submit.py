@@ -4,17 +4,19 @@ import hashlib
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
+from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from jobs import Client
 from jobs.errors import Rejected, Unavailable
 from jobs.job import JobState, JobStatus, Lane, Media
-from scripts.darkroom.app import App, Failure, exit_code, json_option, preset_option, print_json
+from scripts.darkroom.app import OWNER, App, Failure, exit_code, json_option, preset_option, print_json
 from scripts.darkroom.show import console, rendition_table, state
 
 UPLOADS_AT_ONCE = 4
@@ -43,7 +45,7 @@ class Handover:
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="FILE|FOLDER|s3://BUCKET/KEY…")
-@click.option("--owner", required=True, type=click.IntRange(min=1), help="Whose photo it is: a user's number.")
+@click.option("--owner", required=True, type=OWNER, help="Whose photo it is: a user's number.")
 @preset_option
 @click.option(
     "--lane",
@@ -102,12 +104,17 @@ def expand(sources: Iterable[str]) -> Iterator[str]:
         if source.startswith("s3://") or path.is_file():
             yield source
         elif path.is_dir():
-            files = sorted(file for file in path.rglob("[!.]*") if file.is_file())
+            files = sorted(file for file in path.rglob("*") if file.is_file() and not is_hidden(file.relative_to(path)))
             if not files:
                 raise click.UsageError(f"The folder {source} holds no files.")
             yield from map(str, files)
         else:
             raise click.UsageError(f"There is no file or folder {source!r} here ({Path.cwd()}).")
+
+
+def is_hidden(file: Path) -> bool:
+    """Whether the file or a folder on the way to it begins with a dot."""
+    return any(part.startswith(".") for part in file.parts)
 
 
 def hand_over_all(
@@ -118,14 +125,27 @@ def hand_over_all(
     A key of None is made from the source. What fails for one source is that one's result, not the end of all.
     """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, transient=True, disable=not show_progress) as progress:
-        with ThreadPoolExecutor(UPLOADS_AT_ONCE) as pool:
+    screen = Console(stderr=True)
+    with Progress(
+        *columns, console=screen, transient=True, disable=not (show_progress and screen.is_terminal)
+    ) as progress:
+        with interruptible_pool() as pool:
             uploads = [pool.submit(hand_over, client, source, key, order) for source, key in keys.items()]
             results = [upload.result() for upload in progress.track(uploads, description="Submitting")]
         if order.timeout is None:
             return results
         deadline = time.monotonic() + order.timeout
         return [follow(client, result, deadline) for result in progress.track(results, description="Rendering")]
+
+
+@contextmanager
+def interruptible_pool() -> Iterator[ThreadPoolExecutor]:
+    """A pool of uploads; after an interruption those at hand end, and no other begins."""
+    pool = ThreadPoolExecutor(UPLOADS_AT_ONCE)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def hand_over(client: Client, source: str, key: str | None, order: Handover) -> Submission:

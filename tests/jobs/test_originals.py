@@ -49,6 +49,15 @@ def post(form: UploadForm, data: bytes, content_type: str = "image/jpeg", **inst
     return urllib3.request("POST", form.url, fields=fields).status
 
 
+def test_a_form_is_complete_as_it_is(originals, s3, settings):
+    form = originals.form(OWNER)
+
+    status = urllib3.request("POST", form.url, fields={**form.fields, "file": ("IMG_1.heic", b"bytes")}).status
+
+    assert status == 204
+    assert stored(s3, settings, form.source_key) == b"bytes"
+
+
 def test_an_original_is_stored_under_a_private_key_without_a_users_text(originals, s3, settings):
     source_key = originals.put(OWNER, "../../Ünser Urlaub.jpg", b"bytes")
 
