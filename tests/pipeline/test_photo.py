@@ -1,6 +1,10 @@
 """The whole way from a photo's bytes to its renditions."""
 
+import os
+import subprocess
+import sys
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +16,7 @@ from pipeline.photo import base_size, covering_size, render_photo
 
 LADDER = LADDERS["standard"]
 LIMITS = Limits()
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def scene(height, width):
@@ -103,19 +108,71 @@ def test_colours_of_a_wide_profile_come_home_and_the_profile_is_gone(corpus):
     assert all("icc_profile" not in Image.open(BytesIO(image.data)).info for image in rendered.images)
 
 
-def test_no_rendition_carries_metadata():
-    data = original(orientation=6, comment=b"where I live")
+def original_with_all_metadata(kind):
+    """A photo that says where, by whom and with what it was taken, and its own profile."""
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E], exif[0x013B] = 6, "my secret garden", "secret artist"
+    exif.get_ifd(0x8825).update({1: "N", 2: (52.0, 31.0, 12.25), 3: "E", 4: (13.0, 24.0, 17.5), 29: "2019:05:01"})
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    xmp = b"<x:xmpmeta><exif:GPSLatitude>52,31.2N</exif:GPSLatitude><dc:creator>secret</dc:creator></x:xmpmeta>"
+    buffer = BytesIO()
+    Image.fromarray(scene(900, 1300)).save(buffer, kind, exif=exif, icc_profile=profile, xmp=xmp)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_no_rendition_carries_metadata(kind):
+    data = original_with_all_metadata(kind)
+    assert {"icc_profile", "xmp"} <= Image.open(BytesIO(data)).info.keys()
+    assert Image.open(BytesIO(data)).getexif().get_ifd(0x8825)[1] == "N"
 
     for image in render_photo(data, LADDER, LIMITS).images:
-        assert Image.open(BytesIO(image.data)).info.keys() <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+        rendition = Image.open(BytesIO(image.data))
+        assert rendition.info.keys() <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+        assert not rendition.getexif()
+        for trace in (b"Exif", b"ICC_PROFILE", b"adobe", b"GPS", b"secret"):
+            assert trace not in bytes(image.data)
 
 
-def test_the_same_bytes_in_give_the_same_bytes_out():
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_the_record_does_not_tell_where_the_photo_was_taken_or_by_whom(kind):
+    facts = render_photo(original_with_all_metadata(kind), LADDER, LIMITS).facts
+
+    looks = {"thumbhash", "blurhash", "phash", "dominant"}
+    assert {name: fact for name, fact in facts.items() if name not in looks} == {
+        "format": kind.lower(),
+        "frames": 1,
+        "orientation": 6,
+        "alpha": False,
+        "bits": 8,
+        "profile": "sRGB built-in",
+        "taken_at": None,
+        "make": None,
+        "model": None,
+    }
+
+
+DIGEST = """
+import hashlib, sys
+from config import LADDERS, Limits
+from pipeline.photo import render_photo
+
+rendered = render_photo(sys.stdin.buffer.read(), LADDERS["standard"], Limits())
+print(hashlib.sha256(b"".join(bytes(image.data) for image in rendered.images)).hexdigest(), rendered.facts)
+"""
+
+
+def test_the_same_bytes_in_give_the_same_bytes_out_of_every_process():
     data = original(orientation=8)
-    once, again = render_photo(data, LADDER, LIMITS), render_photo(memoryview(data), LADDER, LIMITS)
+    environments = [{**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": seed} for seed in ("1", "2")]
 
-    assert once.images == again.images
-    assert once.facts == again.facts
+    digests = [
+        subprocess.run([sys.executable, "-c", DIGEST], input=data, env=env, capture_output=True, check=True).stdout
+        for env in environments
+    ]
+
+    assert len(digests[0]) > 64
+    assert digests[0] == digests[1]
 
 
 def test_the_record_tells_how_the_photo_was_made_and_how_it_looks():
