@@ -6,9 +6,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from config import LADDERS, Settings
+from config import Settings
 from jobs.errors import BrokerUnavailable, Rejected
 from jobs.job import LARGEST_ID, JobState, JobStatus, Lane, Media, Order, Receipt, Ticket
+from jobs.ladders import find_ladder
 from jobs.ledger import Ledger
 from jobs.outages import Outages
 from jobs.perthread import PerProcess, PerThread
@@ -88,11 +89,12 @@ class Client:
             Rejected: `unknown_ladder`, `unknown_lane`, `bad_owner`, `bad_key`, `unknown_media`, or `key_reused` if the
                 key belongs to a job on another original.
         """
+        find_ladder(ladder)
         order = Order(
             owner_id=checked_owner(owner_id),
             key=default_key(source_key, ladder, media_id) if key is None else checked_key(key),
             source_key=checked_key(source_key),
-            ladder=checked_ladder(ladder),
+            ladder=ladder,
             lane=checked_lane(lane),
             media_id=media_id,
         )
@@ -156,8 +158,7 @@ class Client:
     def _connect_ledger(self) -> Ledger:
         from jobs.postgres import PostgresLedger  # noqa: PLC0415
 
-        settings = self._settings
-        return PostgresLedger(settings.database_url, connect_timeout_seconds=settings.connect_timeout_seconds)
+        return PostgresLedger.from_settings(self._settings)
 
     def _connect_dispatcher(self) -> "Dispatcher":
         from jobs.gearman import Dispatcher  # noqa: PLC0415
@@ -190,13 +191,6 @@ def default_key(source_key: str, ladder: str, media_id: int | None) -> str:
     if media_id is not None:
         raise Rejected("bad_key", "a further generation needs a key of its own: the same key again is the same job")
     return hashlib.sha256(f"{source_key} {ladder}".encode(errors="surrogatepass")).hexdigest()
-
-
-def checked_ladder(ladder: str) -> str:
-    """The ladder's name, if there is such a ladder."""
-    if ladder not in LADDERS:
-        raise Rejected("unknown_ladder", f"there is no ladder {ladder!r}; there are: {', '.join(sorted(LADDERS))}")
-    return ladder
 
 
 def checked_lane(lane: str) -> Lane:

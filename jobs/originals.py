@@ -1,6 +1,5 @@
 """Where originals go, and how a frontend brings them there."""
 
-import base64
 import uuid
 import zlib
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from typing import BinaryIO
 
 from config import Settings
 from jobs.errors import Rejected
-from jobs.s3 import connect_s3, error_code, store_errors
+from jobs.s3 import checksum_text, connect_s3, error_code, store_errors
 
 FORM_SECONDS = 15 * 60  # long enough for a slow phone, short enough that a leaked form is soon worthless
 CHUNK_BYTES = 1 << 20
@@ -146,8 +145,8 @@ def opened(file: Path | bytes) -> BinaryIO:
 
 
 def checksum(body: BinaryIO) -> str:
-    """The CRC-32 of the rest of a file as S3 writes it: base64 of its four bytes, the highest first."""
+    """The CRC-32 of the rest of a file, as S3 writes it."""
     crc32 = 0
     while chunk := body.read(CHUNK_BYTES):
         crc32 = zlib.crc32(chunk, crc32)
-    return base64.b64encode(crc32.to_bytes(4, "big")).decode()
+    return checksum_text(crc32)

@@ -6,6 +6,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
+from config import Settings
 from jobs.connection import Connection
 from jobs.errors import Rejected
 from jobs.job import (
@@ -79,6 +80,11 @@ class PostgresLedger:
 
     def __init__(self, dsn: str, connect_timeout_seconds: float = 3.0) -> None:
         self._connection = Connection(dsn, connect_timeout_seconds)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "PostgresLedger":
+        """The ledger that the settings name. It connects when it is first asked."""
+        return cls(settings.database_url, settings.connect_timeout_seconds)
 
     def submit(self, order: Order) -> Receipt:
         """Write the job once per (owner, function, key)."""

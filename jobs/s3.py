@@ -1,5 +1,6 @@
 """The connection to the object store, and what its errors mean here. boto3 is loaded when it is first used."""
 
+import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -32,6 +33,11 @@ def connect_s3(settings: Settings) -> Any:
         tcp_keepalive=True,
     )
     return session.client("s3", endpoint_url=settings.s3_endpoint, config=config)
+
+
+def checksum_text(crc32: int) -> str:
+    """A CRC-32 as S3 writes it: base64 of its four bytes, the highest first."""
+    return base64.b64encode(crc32.to_bytes(4, "big")).decode()
 
 
 REMEDIES = {
