@@ -50,7 +50,8 @@ def resample(pixels: Pixels, height: int, width: int, *, orientation: int = 1, b
 
     `pixels` is (h, w, 3) uint8, C-contiguous, as stored; `orientation` is EXIF's 1-8; the result is (height, width, 3)
     uint8, the very same array where there is nothing to do. Lanczos with three lobes, stretched by the reduction,
-    weights normalised; within one level of the formula.
+    weights normalised. Within one level of the formula up to 16 times; beyond, the rounding of ever more taps adds up,
+    to at most 1 + times / 32 levels.
     Source: C. Duchon, "Lanczos Filtering in One and Two Dimensions", 1979.
     """
     box = box or Box(top=0, left=0, height=pixels.shape[0], width=pixels.shape[1])

@@ -58,6 +58,15 @@ def test_every_sample_is_within_a_level_of_the_formula(size, reduced):
     assert np.abs(resample(pixels, *reduced) - formula(pixels, *reduced)).max() <= 1
 
 
+@pytest.mark.parametrize(("times", "levels"), [(16, 1), (50, 1 + 50 / 32), (300, 1 + 300 / 32)])
+@pytest.mark.parametrize("flat", [True, False])
+def test_extreme_reductions_are_within_their_bound_of_the_formula_both_ways(times, levels, flat):
+    for size in ((16 * times, 17), (17, 16 * times)):
+        pixels = np.full((*size, 3), 255, np.uint8) if flat else picture(*size)
+
+        assert np.abs(resample(pixels, 16, 16) - formula(pixels, 16, 16)).max() <= levels
+
+
 @pytest.mark.parametrize(("size", "reduced"), SIZES)
 def test_it_is_as_good_as_pillows_lanczos(size, reduced):
     pixels = picture(*size)
