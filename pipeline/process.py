@@ -5,9 +5,9 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from config import LADDERS, Limits, PhotoPreset
-from jobs.errors import Rejected
+from config import Limits, PhotoPreset
 from jobs.job import Job, Publication, Rendition
+from jobs.ladders import find_ladder
 from pipeline.keys import rendition_key
 from pipeline.services import Encoded, Rendered, Services, StoredObject
 from pipeline.stopwatch import Stopwatch
@@ -48,13 +48,6 @@ def process_photo(job: Job, services: Services, limits: Limits, on_wait: Callabl
     with watch.stage("publish"):
         published = services.ledger.finish(job, publication)
     return Processed(published=published, timings={**rendered.timings, **watch.timings})
-
-
-def find_ladder(name: str) -> tuple[PhotoPreset, ...]:
-    """The ladder of this name. Raises Rejected `unknown_ladder`."""
-    if name not in LADDERS:
-        raise Rejected("unknown_ladder", f"there is no ladder {name!r}; there are {', '.join(LADDERS)}")
-    return LADDERS[name]
 
 
 def name_renditions(

@@ -68,7 +68,7 @@ class App:
     @cached_property
     def ledger(self) -> PostgresLedger:
         """The truth itself, for what only its operators ask."""
-        return PostgresLedger(self.settings.database_url, self.settings.connect_timeout_seconds)
+        return PostgresLedger.from_settings(self.settings)
 
 
 class Notices(logging.Handler):
