@@ -122,11 +122,11 @@ class Stack:
             _stop(self.servers)
 
     def remove(self) -> None:
-        """End everything, the servers without time to put things in order, and delete all they kept."""
+        """End everything at once, and delete all that was kept."""
         self.pool.stop()
-        for server in self.servers:
+        for server in (self.pgbouncer, self.gearmand, self.seaweedfs):
             server.kill()
-        self.down()
+        self.down()  # PostgreSQL in order: killed, it would leave its shared memory behind
         for path in {self.home, self.directory}:
             shutil.rmtree(path)
 
