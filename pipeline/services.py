@@ -61,6 +61,13 @@ class Rendered:
 class Hands(Protocol):
     """The only part that touches media. `workers.hands.ChildHands` is a process of its own."""
 
+    def start(self, on_wait: Callable[[], None]) -> None:
+        """Be ready for a photo, calling `on_wait` about every second until then; what that raises ends the wait.
+
+        Raises:
+            Unavailable: it does not come up.
+        """
+
     def render(self, original: bytes, ladder: str, on_wait: Callable[[], None]) -> Rendered:
         """Render a photo, calling `on_wait` about every second meanwhile; whatever that raises ends the render.
 

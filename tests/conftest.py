@@ -11,7 +11,12 @@ import pytest
 from workers.stack import MissingProgramError, Stack
 
 CORPUS = Path(__file__).resolve().parent.parent.parent / "shared" / "corpus"
-MARKS = {"stack": "server", "corpus": "corpus"}  # by the fixture that a test asks for
+MARKS = {
+    "stack": "server",
+    "second_stack": "server",
+    "staffed_stack": "server",
+    "corpus": "corpus",
+}  # by the fixture that a test asks for
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,8 +8,10 @@ from jobs.errors import Rejected
 from pipeline.services import Rendered
 from workers.child import RENDERER, Child
 from workers.log import Log
+from workers.pauses import pause_seconds
 
-LONGEST_PAUSE_SECONDS = 5.0
+LONGEST_PAUSE_SECONDS = 5.0  # before the next renderer, when one after another died before its first photo was done
+NAP_SECONDS = 0.1
 
 log = Log("hands")
 
@@ -30,7 +32,7 @@ class ChildHands:
         self._early_deaths = 0
 
     def start(self, on_wait: Callable[[], None] = lambda: None) -> None:
-        """Have a warm renderer at hand.
+        """Have a warm renderer at hand, calling `on_wait` about every second until it is; what that raises ends it.
 
         Raises:
             Unavailable: it does not come up.
@@ -53,8 +55,8 @@ class ChildHands:
 
     def kill(self) -> None:
         """Kill the renderer, whatever it is doing. Safe from any thread."""
-        if self._child is not None:
-            self._child.kill()
+        if child := self._child:  # read once: the main thread may be replacing it
+            child.kill()
 
     def close(self) -> None:
         """End the renderer; the next job would start a new one."""
@@ -70,7 +72,7 @@ class ChildHands:
         return self._child
 
     def _start(self, on_wait: Callable[[], None]) -> Child:
-        time.sleep(pause_seconds(self._early_deaths))
+        rest(pause_seconds(self._early_deaths, longest=LONGEST_PAUSE_SECONDS), on_wait)
         self._early_deaths += 1
         begun = time.monotonic()
         child = Child(self._command, self._limits)
@@ -89,6 +91,9 @@ class ChildHands:
             self.close()
 
 
-def pause_seconds(early_deaths: int) -> float:
-    """How long to wait before the next renderer, when so many in a row died before their first answer."""
-    return 0.0 if early_deaths < 2 else min(LONGEST_PAUSE_SECONDS, 0.25 * 2**early_deaths)
+def rest(seconds: float, on_wait: Callable[[], None]) -> None:
+    """Sleep, calling `on_wait` meanwhile; what it raises ends the rest."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        on_wait()
+        time.sleep(min(left, NAP_SECONDS))

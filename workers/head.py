@@ -6,8 +6,8 @@ SIGTERM or SIGINT drains: no further ticket is taken, and the job at hand has `d
 at once. A job that is left unfinished is released, so that another worker has it within seconds. Exit statuses:
 
 0   drained
-75  left before the job at hand was done; its lease was given back
-78  could not begin: a setting, or the renderer's installation, is at fault
+75  left before the job at hand was done, its lease given back; or no renderer came up
+78  could not begin: a setting is at fault
 """
 
 import os
@@ -22,10 +22,10 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 
 from config import Limits, MisconfiguredError, Settings
-from jobs.errors import DarkroomError, LedgerUnavailable, Unavailable
+from jobs.errors import DarkroomError, Unavailable
 from jobs.gearman import serve
 from jobs.job import Job, Ticket
 from jobs.ledger import Ledger
@@ -36,16 +36,15 @@ from pipeline.process import PROCESSES, Processed
 from pipeline.s3 import S3Store
 from pipeline.services import Services
 from workers.exits import LEFT, UNABLE
+from workers.guard import Guard, end_process
 from workers.hands import ChildHands
 from workers.heartbeat import DroppedError, Heartbeat
 from workers.log import Log, log_to_stderr
 from workers.loop import persist
 from workers.sandbox import follow_parent
-from workers.signals import Signals
+from workers.signals import Signals, StoppedError
 
-TICK_SECONDS = 0.2
 CLAIM_SECONDS = 60.0  # for the ledger to answer; then the ticket is left to the sweeper
-LONGEST_JOB_SECONDS = 180.0  # every stage has limits of its own; what outlasts their sum is stuck
 
 log = Log("head")
 
@@ -69,6 +68,7 @@ class Head:
             LedgerUnavailable: the job could not be claimed, or its end not be noted; it comes again.
         """
         began = time.monotonic()
+        self._ready_hands()
         job = self._claim(ticket)
         if job is None:
             log.info("ticket.void", job_id=ticket.job_id, attempt=ticket.attempt)
@@ -76,6 +76,14 @@ class Head:
         with self._heartbeat.holding(job) as check:
             outcome = attempt(job, self._services, self._settings.limits, check)
             self._settle(job, outcome, time.monotonic() - began)
+
+    def _ready_hands(self) -> None:
+        """Have a renderer before a job is claimed: one that does not come up must not count against any photo."""
+        try:
+            self._services.hands.start(self._signals.check)
+        except (Unavailable, StoppedError) as error:
+            log.warning("worker.left", worker=self._name, reason=str(error))
+            os._exit(LEFT)  # without an answer to Gearman, which hands the ticket to another worker
 
     def _claim(self, ticket: Ticket) -> Job | None:
         # A worker that let go of its ticket would take the next, and empty the queues within a short outage.
@@ -89,10 +97,10 @@ class Head:
 
 
 def attempt(job: Job, services: Services, limits: Limits, check: Callable[[], None]) -> Processed | Exception:
-    """What comes of running the job: the only place that catches everything."""
+    """What comes of running the job: whatever it is, the job is settled."""
     try:
         return PROCESSES[job.function](job, services, limits, check)
-    except Exception as error:  # noqa: BLE001 - here, and nowhere else: whatever it is, the job is settled
+    except Exception as error:  # noqa: BLE001 - a mistake of ours is an outcome too
         return error
 
 
@@ -117,59 +125,25 @@ def settle_failure(job: Job, error: Exception, ledger: Ledger, facts: Mapping[st
     log.warning(f"job.{verdict.then}", fault, **facts, **asdict(verdict), noted=noted)
 
 
-class Guard(threading.Thread):
-    """Keeps the lease while the main thread works, and ends the process when that takes too long."""
-
-    def __init__(self, *, name: str, settings: Settings, ledger: Ledger, hands: ChildHands, signals: Signals) -> None:
-        """`ledger` is this thread's own, so that it never waits for a call of the main thread."""
-        super().__init__(name="guard", daemon=True)
-        self.heartbeat = Heartbeat(ledger, settings.lease_seconds)
-        self._worker = name
-        self._drain_seconds = settings.drain_seconds
-        self._ledger = ledger
-        self._hands = hands
-        self._signals = signals
-
-    def run(self) -> None:
-        """Tick until the process ends."""
-        while True:
-            time.sleep(TICK_SECONDS)
-            self.heartbeat.tick()
-            if reason := self._reason_to_leave():
-                self._leave(reason)
-
-    def _reason_to_leave(self) -> str | None:
-        if self._signals.times > 1:
-            return "asked twice"
-        if self._signals.seconds > self._drain_seconds:
-            return "drained for too long"
-        if self.heartbeat.held_seconds > LONGEST_JOB_SECONDS:
-            return "stuck"
-        return None
-
-    def _leave(self, reason: str) -> NoReturn:
-        log.warning("worker.left", worker=self._worker, reason=reason)
-        try:
-            self._ledger.release(self._worker)
-        except LedgerUnavailable as error:
-            log.warning("release.failed", worker=self._worker, reason=str(error))  # the lease will expire
-        self._hands.kill()  # not before: the main thread would take it for the photo's fault
-        os._exit(LEFT)  # the main thread may be anywhere
-
-
 def main(arguments: Sequence[str]) -> int:
     """Work until asked to stop. Returns the exit status."""
     options = parse(arguments)
     if options.token:
         follow_parent(signal.SIGTERM)  # a pool that is killed takes its workers along, drained
     log_to_stderr()
+    threading.excepthook = end_process
     signals = Signals().listen()
     try:
         settings = Settings.load()
-        hands = start_hands(settings)
-    except (MisconfiguredError, Unavailable) as error:
+        hands = start_hands(settings, signals)
+    except StoppedError:
+        return 0
+    except MisconfiguredError as error:
         log.error("worker.unable", reason=str(error))  # noqa: TRY400 - the message says it all
         return UNABLE
+    except Unavailable as error:
+        log.warning("worker.left", reason=str(error))
+        return LEFT
     run(worker_name(os.getpid(), options.token or secrets.token_hex(3)), settings, hands, signals)
     return 0
 
@@ -186,29 +160,42 @@ def worker_name(pid: int, token: str) -> str:
     return f"{socket.gethostname()}:{pid}:{token}"
 
 
-def start_hands(settings: Settings) -> ChildHands:
-    """A warm renderer, started before this process opens any connection."""
+def start_hands(settings: Settings, signals: Signals) -> ChildHands:
+    """A warm renderer, started before this process opens any connection.
+
+    Raises:
+        StoppedError: asked to stop meanwhile.
+        Unavailable: it does not come up.
+    """
     hands = ChildHands(settings.limits, jobs=settings.hands_jobs, memory_bytes=settings.hands_memory_bytes)
-    hands.start()
+    hands.start(signals.check)
     return hands
 
 
 def run(name: str, settings: Settings, hands: ChildHands, signals: Signals) -> None:
     """Serve tickets until asked to stop, and let the job at hand end."""
-    patience = settings.connect_timeout_seconds
-    ledger, guards_ledger = (PostgresLedger(settings.database_url, patience) for _ in range(2))
-    guard = Guard(name=name, settings=settings, ledger=guards_ledger, hands=hands, signals=signals)
+    ledger, beats_ledger, guards_ledger = (PostgresLedger.from_settings(settings) for _ in range(3))
+    heartbeat = Heartbeat(beats_ledger, settings.lease_seconds)
+    threading.Thread(target=heartbeat.keep, name="heartbeat", daemon=True).start()
+    guard = Guard(
+        worker=name,
+        drain_seconds=settings.drain_seconds,
+        heartbeat=heartbeat,
+        ledger=guards_ledger,
+        hands=hands,
+        signals=signals,
+    )
     guard.start()
     store = S3Store(connect_s3(settings), settings.s3_bucket)
     services = Services(store=store, ledger=ledger, hands=hands)
-    head = Head(name=name, services=services, settings=settings, heartbeat=guard.heartbeat, signals=signals)
+    head = Head(name=name, services=services, settings=settings, heartbeat=heartbeat, signals=signals)
     log.info("worker.ready", worker=name)
     serve(
         settings.gearman_servers,
         dict.fromkeys(PROCESSES, head.work),
         keep_going=lambda: not signals.times,
         name=name,
-        connect_timeout_seconds=patience,
+        connect_timeout_seconds=settings.connect_timeout_seconds,
     )
     hands.close()
     log.info("worker.drained", worker=name)

@@ -10,6 +10,7 @@ from jobs.ledger import Ledger
 from workers.log import Log
 
 BEATS_A_LEASE = 3  # so that one may fail, and the next still comes in time
+TICK_SECONDS = 0.2  # how late a beat may be
 AGAIN_SECONDS = 1.0  # after a beat that did not get through
 
 log = Log("heartbeat")
@@ -41,6 +42,12 @@ class Heartbeat:
         """How long the job at hand has been held; 0 without one."""
         held = self._held
         return time.monotonic() - held.since if held else 0.0
+
+    def keep(self) -> None:
+        """Tick until the process ends: the work of a thread of its own, since a ledger that hangs holds it up."""
+        while True:
+            time.sleep(TICK_SECONDS)
+            self.tick()
 
     def tick(self) -> None:
         """Renew the lease if it is time."""

@@ -25,9 +25,9 @@ class Log:
         """What failed, and is dealt with. The traceback of `fault`, a mistake of this program, is written too."""
         self._logger.warning(event, exc_info=fault, extra=facts)
 
-    def error(self, event: str, **facts: object) -> None:
-        """What a person should look at."""
-        self._logger.error(event, extra=facts)
+    def error(self, event: str, fault: BaseException | None = None, /, **facts: object) -> None:
+        """What a person should look at, with the traceback of `fault`."""
+        self._logger.error(event, exc_info=fault, extra=facts)
 
 
 class JsonLines(logging.Formatter):

@@ -6,9 +6,10 @@ from typing import TypeVar
 
 from jobs.errors import LedgerUnavailable, Unavailable
 from workers.log import Log
+from workers.pauses import pause_seconds
 from workers.signals import Signals
 
-FIRST_PAUSE_SECONDS = 0.5
+AGAIN_SECONDS = 0.5  # between two calls of a ledger that is waited for
 LONGEST_PAUSE_SECONDS = 10.0
 NAP_SECONDS = 0.1  # how late a request to stop may be noticed
 
@@ -31,8 +32,8 @@ def repeat(step: Callable[[], float], signals: Signals, *, name: str) -> None:
         except Unavailable as error:
             if not failures:
                 log.warning(f"{name}.failing", code=error.code, reason=str(error))
-            rest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**failures)
             failures += 1
+            rest = pause_seconds(failures, longest=LONGEST_PAUSE_SECONDS)
         sleep(rest, signals)
 
 
@@ -49,7 +50,7 @@ def persist(call: Callable[[], T], signals: Signals, *, seconds: float) -> T:
         except LedgerUnavailable:
             if signals.times or time.monotonic() > end:
                 raise
-        sleep(FIRST_PAUSE_SECONDS, signals)
+        sleep(AGAIN_SECONDS, signals)
 
 
 def sleep(seconds: float, signals: Signals) -> None:

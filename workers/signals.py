@@ -3,6 +3,12 @@
 import signal
 import time
 
+from jobs.errors import DarkroomError
+
+
+class StoppedError(DarkroomError):
+    """Asked to stop, the process gave up what it waited for."""
+
 
 class Signals:
     """How often, and since when, this process has been asked to stop (SIGTERM, or SIGINT from a terminal)."""
@@ -21,6 +27,11 @@ class Signals:
         """Ask to stop."""
         self._first_at = self._first_at or time.monotonic()
         self.times += 1
+
+    def check(self) -> None:
+        """Raise StoppedError if asked to stop: for whatever calls back while it waits."""
+        if self.times:
+            raise StoppedError("asked to stop")
 
     @property
     def seconds(self) -> float:

@@ -22,6 +22,7 @@ from jobs.postgres import PostgresLedger
 from workers.exits import LEFT, UNABLE
 from workers.head import worker_name
 from workers.log import Log, log_to_stderr
+from workers.pauses import pause_seconds
 from workers.signals import Signals
 
 MODULES = {"photo": "workers.head", "sweep": "workers.sweeper", "relay": "workers.relay"}
@@ -72,7 +73,7 @@ class Member:
         """Note that its process has ended, and when to start the next."""
         steady = time.monotonic() - self._began > STEADY_SECONDS
         self._early_deaths = 0 if steady else self._early_deaths + 1
-        self.due_at = time.monotonic() + pause_seconds(self._early_deaths)
+        self.due_at = time.monotonic() + pause_seconds(self._early_deaths, longest=LONGEST_PAUSE_SECONDS)
         self.process = None
 
 
@@ -151,11 +152,6 @@ class Pool:
         for member in self._running:
             if member.process:
                 member.process.send_signal(number)
-
-
-def pause_seconds(early_deaths: int) -> float:
-    """How long to wait before a start, after so many short lives in a row."""
-    return 0.0 if early_deaths == 0 else min(LONGEST_PAUSE_SECONDS, 0.25 * 2.0**early_deaths)
 
 
 def main(arguments: Sequence[str]) -> int:

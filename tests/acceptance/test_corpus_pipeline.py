@@ -15,10 +15,12 @@ from jobs.s3 import connect_s3
 OWNER = 4711
 TIMEOUT_SECONDS = 300
 
+pytestmark = pytest.mark.server
+
 
 @pytest.fixture(scope="module")
-def client(stack, pool):
-    return Client(stack.settings)
+def client(staffed_stack):
+    return Client(staffed_stack.settings)
 
 
 def submit_all(client: Client, files: list[Path]) -> dict[Path, JobStatus]:
@@ -36,8 +38,9 @@ def heads(pool) -> set[int]:
     return {process.pid for process in pool.processes() if process.command.startswith("workers.head")}
 
 
-def test_every_photo_comes_back_as_the_renditions_that_its_record_names(client, stack, corpus):
-    s3, bucket = connect_s3(stack.settings), stack.settings.s3_bucket
+def test_every_photo_comes_back_as_the_renditions_that_its_record_names(client, staffed_stack, corpus):
+    settings = staffed_stack.settings
+    s3, bucket = connect_s3(settings), settings.s3_bucket
     ended = submit_all(client, sorted((corpus / "photos").iterdir()))
 
     assert {file.name: job.code for file, job in ended.items() if job.state is not JobState.DONE} == {}
@@ -53,15 +56,15 @@ def test_every_photo_comes_back_as_the_renditions_that_its_record_names(client, 
             assert len(data) == rendition.bytes
 
 
-def test_no_hostile_file_ends_a_worker_or_stays_undecided(client, pool, corpus):
+def test_no_hostile_file_ends_a_worker_or_stays_undecided(client, staffed_stack, corpus):
     with (corpus / "hostile.tsv").open() as manifest:
         firm = {row["file"]: row for row in csv.DictReader(manifest, delimiter="\t") if row["why"].startswith("firm")}
     files = sorted(file for file in (corpus / "hostile").iterdir() if file.stat().st_size)
-    before = heads(pool)
+    before = heads(staffed_stack.pool)
 
     ended = submit_all(client, files)
 
-    assert heads(pool) == before
+    assert heads(staffed_stack.pool) == before
     undecided = {f.name: job.state for f, job in ended.items() if job.state not in (JobState.DONE, JobState.REJECTED)}
     assert undecided == {}
     let_in = [f.name for f, job in ended.items() if job.state is JobState.DONE]

@@ -19,9 +19,9 @@ pytestmark = pytest.mark.server
 
 
 @pytest.fixture
-def run(stack, pool):
-    """Run a command on this session's stack; returns its result."""
-    return lambda *words: CliRunner().invoke(darkroom, ["--dir", str(stack.directory), *map(str, words)])
+def run(staffed_stack):
+    """Run a command on a stack with workers; returns its result."""
+    return lambda *words: CliRunner().invoke(darkroom, ["--dir", str(staffed_stack.directory), *map(str, words)])
 
 
 @pytest.fixture
@@ -83,8 +83,8 @@ def test_a_folder_is_searched_through(run, tmp_path):
     assert [result["job"]["state"] for result in submitted] == ["done"] * 3
 
 
-def test_an_object_on_s3_is_submitted_where_it_lies(run, stack, photo):
-    settings = stack.settings
+def test_an_object_on_s3_is_submitted_where_it_lies(run, staffed_stack, photo):
+    settings = staffed_stack.settings
     connect_s3(settings).put_object(Bucket=settings.s3_bucket, Key="import/photo.jpg", Body=photo.read_bytes())
 
     (submitted,) = read(run("submit", f"s3://{settings.s3_bucket}/import/photo.jpg", "--owner", 7, "--wait", "--json"))
@@ -123,7 +123,9 @@ def test_an_empty_file_is_refused_and_the_others_go_on(run, photo, tmp_path):
     assert accepted["job"] is not None
 
 
-def test_one_file_that_cannot_be_handed_over_does_not_hide_what_became_of_the_others(run, photo, stack, monkeypatch):
+def test_one_file_that_cannot_be_handed_over_does_not_hide_what_became_of_the_others(
+    run, photo, staffed_stack, monkeypatch
+):
     def store(client, source, owner, key):
         if "second" in source:
             raise StoreUnavailable("the object store does not answer")
@@ -218,8 +220,8 @@ def test_the_schema_is_up_to_date_after_up(run):
     assert read(run("db", "migrate", "--json")) == []
 
 
-def test_one_sweep_by_hand_ends_well(stack):
-    command = [sys.executable, "-c", "from scripts.darkroom.main import run; run()", "--dir", stack.directory]
+def test_one_sweep_by_hand_ends_well(staffed_stack):
+    command = [sys.executable, "-c", "from scripts.darkroom.main import run; run()", "--dir", staffed_stack.directory]
 
     ended = subprocess.run([*command, "sweep", "--once"], capture_output=True, text=True, check=False)
 

@@ -10,19 +10,9 @@ from tests.acceptance.fleet import Fleet, wait_for
 from workers.exits import LEFT, UNABLE
 
 
-@pytest.fixture(scope="module")
-def quiet_stack(stack):
-    """The session's stack without its own workers, which would take the jobs."""
-    had_pool = stack.pool.running
-    stack.pool.stop()
-    yield stack
-    if had_pool:
-        stack.pool.start(photo=2)
-
-
 @pytest.fixture
-def fleet(quiet_stack, tmp_path):
-    fleet = Fleet(quiet_stack, tmp_path)
+def fleet(stack, tmp_path):
+    fleet = Fleet(stack, tmp_path)
     yield fleet
     fleet.close()
 
@@ -153,6 +143,21 @@ def test_a_worker_that_cannot_end_its_job_gives_it_back_and_leaves(fleet, times,
     status = fleet.client.status(receipt.job_id)
     assert (status.state, status.code) == (JobState.QUEUED, "released")  # no failure of the photo's
     wait_for(lambda: not hands.is_running(), 5)
+
+
+def test_a_worker_that_is_asked_twice_leaves_also_while_the_ledger_hangs(fleet):
+    worker = fleet.worker()
+    freeze_a_job(fleet, worker)
+    pooler = psutil.Process(fleet.stack.pgbouncer.status().pid)
+
+    pooler.suspend()
+    try:
+        for _ in range(2):
+            worker.process.terminate()
+            time.sleep(0.5)
+        assert worker.wait(10) == LEFT
+    finally:
+        pooler.resume()
 
 
 @pytest.mark.parametrize("module", ["workers.head", "workers.supervisor", "workers.sweeper", "workers.relay"])

@@ -12,7 +12,7 @@ import pytest
 from config import LADDERS, Limits
 from jobs.errors import HandsDied, Rejected, Unavailable
 from workers.child import cause_of_death
-from workers.hands import ChildHands, pause_seconds
+from workers.hands import ChildHands
 
 HOSTILE = (sys.executable, "-s", str(Path(__file__).with_name("hostile_renderer.py")))
 LIMITS = Limits(photo_cpu_seconds=1, photo_wall_seconds=60, photo_memory_bytes=256 << 20)
@@ -201,14 +201,6 @@ def test_a_renderer_that_cannot_start_is_unavailable_with_its_last_words():
         broken.start()
 
     assert not isinstance(unavailable.value, HandsDied)  # which would blame the photo
-
-
-def test_early_deaths_in_a_row_are_answered_with_longer_and_longer_pauses():
-    pauses = [pause_seconds(deaths) for deaths in range(10)]
-
-    assert pauses[:2] == [0, 0]
-    assert pauses == sorted(pauses)
-    assert pauses[-1] == 5.0
 
 
 def test_a_killed_head_takes_its_hands_along(tmp_path):

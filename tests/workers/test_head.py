@@ -8,11 +8,12 @@ from dataclasses import replace
 import pytest
 
 from config import LADDERS, Settings
-from jobs.errors import HandsDied, LedgerUnavailable, Rejected, StoreUnavailable
+from jobs.errors import HandsDied, LedgerUnavailable, Rejected, StoreUnavailable, Unavailable
 from jobs.job import JobState, Order
 from jobs.memory import MemoryLedger
 from pipeline.memory import MemoryStore
 from pipeline.services import Encoded, Rendered, Services, StoredObject
+from workers.exits import LEFT
 from workers.head import Head, worker_name
 from workers.heartbeat import DroppedError, Heartbeat
 from workers.log import JsonLines
@@ -26,6 +27,10 @@ class ScriptedHands:
 
     def __init__(self, act=lambda: None):
         self.act = act
+        self.begin = lambda: None
+
+    def start(self, on_wait):
+        self.begin()
 
     def render(self, original, ladder, on_wait):
         self.act()
@@ -51,7 +56,8 @@ class World:
         store.write_all([StoredObject(key="o/1", data=b"photo", content_type="image/jpeg", crc32=zlib.crc32(b"photo"))])
         self.ledger = MemoryLedger()
         self.signals = Signals()
-        services = Services(store=store, ledger=self.ledger, hands=ScriptedHands(act))
+        self.hands = ScriptedHands(act)
+        services = Services(store=store, ledger=self.ledger, hands=self.hands)
         self.heartbeat = Heartbeat(self.ledger, SETTINGS.lease_seconds)
         self.head = Head(
             name="worker", services=services, settings=SETTINGS, heartbeat=self.heartbeat, signals=self.signals
@@ -101,6 +107,24 @@ def test_a_corrupt_photo_is_rejected_at_once_and_not_tried_again(caplog):
 
     assert (status.state, status.code, status.reason, status.attempts) == (JobState.REJECTED, "corrupt", "no photo", 1)
     assert events(caplog)[0]["event"] == "job.rejected"
+
+
+def test_a_renderer_that_does_not_come_up_costs_no_photo_an_attempt(monkeypatch):
+    class LeftError(Exception):
+        """Instead of the end of this process."""
+
+    def leave(status):
+        raise LeftError(status)
+
+    monkeypatch.setattr("workers.head.os._exit", leave)
+    world = World()
+    world.hands.begin = fail_with(Unavailable("the renderer does not come up"))
+
+    with pytest.raises(LeftError, match=str(LEFT)):
+        world.work()
+
+    status = world.ledger.status(world.receipt.job_id)
+    assert (status.state, status.attempts) == (JobState.QUEUED, 0)
 
 
 @pytest.mark.parametrize("error", [HandsDied("SIGSEGV"), StoreUnavailable("busy"), ZeroDivisionError("ours")])

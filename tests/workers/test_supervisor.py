@@ -12,7 +12,7 @@ from workers import supervisor
 from workers.exits import LEFT, UNABLE
 from workers.head import worker_name
 from workers.signals import Signals
-from workers.supervisor import Member, Pool, parse, pause_seconds
+from workers.supervisor import Member, Pool, parse
 
 PATIENT = "import time; time.sleep(600)"
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(600)"
@@ -166,15 +166,6 @@ def test_a_member_that_cannot_begin_ends_the_pool_with_its_status():
 
         assert running.status == UNABLE
     assert len(unable.pids) == 1
-
-
-def test_short_lives_in_a_row_are_answered_with_longer_and_longer_pauses():
-    pauses = [pause_seconds(deaths) for deaths in range(20)]
-
-    assert pauses[0] == 0
-    assert pauses == sorted(pauses)
-    assert pauses[1] <= 1
-    assert pauses[-1] == 30
 
 
 def test_the_command_line_says_how_many_of_each():

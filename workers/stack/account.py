@@ -60,4 +60,4 @@ class Account:
     def give(self, path: Path) -> None:
         """Hand a file or directory over to this user."""
         if os.geteuid() == 0:
-            os.chown(path, self.uid, -1)
+            os.chown(path, self.uid, -1, follow_symlinks=False)  # a link may lead to a file of somebody else

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,8 +61,13 @@ class LocalPool:
         process = processes.recall(self._pid_file)
         if process is None:
             return []
-        supervisor = psutil.Process(process.pid)
-        return [_describe(member) for member in (supervisor, *supervisor.children(recursive=True))]
+        found = []
+        with suppress(psutil.NoSuchProcess):  # of those that end while we look; a zombie is one of them
+            supervisor = psutil.Process(process.pid)
+            for member in (supervisor, *supervisor.children(recursive=True)):
+                with suppress(psutil.NoSuchProcess):
+                    found.append(_describe(member))
+        return found
 
 
 def _describe(process: psutil.Process) -> Process:
