@@ -1,6 +1,6 @@
 """The worker: takes tickets from Gearman, claims their jobs, and settles each in the ledger.
 
-    python -m workers.head [--token TOKEN]
+    python -m workers.head [--pool PID] [--token TOKEN]
 
 SIGTERM or SIGINT drains: no further ticket is taken, and the job at hand has `drain_seconds` to end. A second one stops
 at once. A job that is left unfinished is released, so that another worker has it within seconds. Exit statuses:
@@ -13,7 +13,6 @@ at once. A job that is left unfinished is released, so that another worker has i
 import os
 import random
 import secrets
-import signal
 import socket
 import sys
 import threading
@@ -41,8 +40,7 @@ from workers.hands import ChildHands
 from workers.heartbeat import DroppedError, Heartbeat
 from workers.log import Log, log_to_stderr
 from workers.loop import persist
-from workers.sandbox import follow_parent
-from workers.signals import Signals, StoppedError
+from workers.signals import Signals, StoppedError, follow_pool
 
 CLAIM_SECONDS = 60.0  # for the ledger to answer; then the ticket is left to the sweeper
 
@@ -128,11 +126,11 @@ def settle_failure(job: Job, error: Exception, ledger: Ledger, facts: Mapping[st
 def main(arguments: Sequence[str]) -> int:
     """Work until asked to stop. Returns the exit status."""
     options = parse(arguments)
-    if options.token:
-        follow_parent(signal.SIGTERM)  # a pool that is killed takes its workers along, drained
     log_to_stderr()
     threading.excepthook = end_process
     signals = Signals().listen()
+    if options.pool:
+        follow_pool(options.pool)
     try:
         settings = Settings.load()
         hands = start_hands(settings, signals)
@@ -151,6 +149,7 @@ def main(arguments: Sequence[str]) -> int:
 def parse(arguments: Sequence[str]) -> Namespace:
     """The command line."""
     parser = ArgumentParser(prog="python -m workers.head")
+    parser.add_argument("--pool", type=int, help="the process that started this one, and takes it along")
     parser.add_argument("--token", help="the last part of this worker's name, given by a pool")
     return parser.parse_args(arguments)
 

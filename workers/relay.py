@@ -25,7 +25,7 @@ from jobs.postgres import PostgresLedger
 from workers.exits import UNABLE
 from workers.log import Log, log_to_stderr
 from workers.loop import repeat
-from workers.signals import Signals
+from workers.signals import Signals, follow_pool
 
 BATCH = 100
 BUSY_SECONDS = 0.02
@@ -109,15 +109,19 @@ def publisher(settings: Settings, output: TextIO) -> Publish:
 
 def main(arguments: Sequence[str], output: TextIO = sys.stdout) -> int:
     """Publish until asked to stop. Returns the exit status: 0, or 78 as the worker."""
-    ArgumentParser(prog="python -m workers.relay").parse_args(arguments)
+    parser = ArgumentParser(prog="python -m workers.relay")
+    parser.add_argument("--pool", type=int, help="the process that started this one, and takes it along")
+    options = parser.parse_args(arguments)
     log_to_stderr()
     signals = Signals().listen()
+    if options.pool:
+        follow_pool(options.pool)
     try:
         settings = Settings.load()
     except MisconfiguredError as error:
         log.error("relay.unable", reason=str(error))  # noqa: TRY400 - the message says it all
         return UNABLE
-    ledger = PostgresLedger(settings.database_url, settings.connect_timeout_seconds)
+    ledger = PostgresLedger.from_settings(settings)
     repeat(Relay(ledger, publisher(settings, output)).step, signals, name="relay")
     return 0
 

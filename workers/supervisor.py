@@ -57,7 +57,7 @@ class Member:
     def command(self) -> list[str]:
         """What its next process runs."""
         token = ["--token", self._token] if self.kind == "photo" else []
-        return [sys.executable, "-m", MODULES[self.kind], *token]
+        return [sys.executable, "-m", MODULES[self.kind], "--pool", str(os.getpid()), *token]
 
     @property
     def facts(self) -> dict[str, object]:
@@ -165,7 +165,7 @@ def main(arguments: Sequence[str]) -> int:
         log.error("pool.unable", reason=str(error))  # noqa: TRY400 - the message says it all
         return UNABLE
     members = [Member(kind, number) for kind, count in counts.items() for number in range(1, count + 1)]
-    ledger = PostgresLedger(settings.database_url, settings.connect_timeout_seconds)
+    ledger = PostgresLedger.from_settings(settings)
     return Pool(members, ledger, signals, settings.drain_seconds).run()
 
 

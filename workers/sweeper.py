@@ -19,7 +19,7 @@ from jobs.postgres import PostgresLedger
 from workers.exits import LEFT, UNABLE
 from workers.log import Log, log_to_stderr
 from workers.loop import repeat
-from workers.signals import Signals
+from workers.signals import Signals, follow_pool
 
 SWEEP_SECONDS = 1.0
 BATCH = 500
@@ -99,9 +99,12 @@ def main(arguments: Sequence[str]) -> int:
     """Sweep until asked to stop, or once. Returns the exit status: 0, 75 if the one sweep failed, 78 as the worker."""
     parser = ArgumentParser(prog="python -m workers.sweeper")
     parser.add_argument("--once", action="store_true", help="sweep once, and leave")
+    parser.add_argument("--pool", type=int, help="the process that started this one, and takes it along")
     options = parser.parse_args(arguments)
     log_to_stderr()
     signals = Signals().listen()
+    if options.pool:
+        follow_pool(options.pool)
     try:
         sweeper = connect(Settings.load(), signals)
         if options.once:

@@ -160,6 +160,17 @@ def test_a_worker_that_is_asked_twice_leaves_also_while_the_ledger_hangs(fleet):
         pooler.resume()
 
 
+def test_a_killed_pool_takes_everything_it_started_along(fleet):
+    pool = fleet.start("workers.supervisor", "--photo", "1")
+    pool.wait_for_event("worker.ready")
+    members = psutil.Process(pool.process.pid).children()
+
+    pool.process.kill()
+
+    assert len(members) == 3
+    wait_for(lambda: all(not m.is_running() or m.status() == psutil.STATUS_ZOMBIE for m in members), 10)
+
+
 @pytest.mark.parametrize("module", ["workers.head", "workers.supervisor", "workers.sweeper", "workers.relay"])
 def test_without_a_setting_nothing_begins_and_the_log_says_which(fleet, module):
     program = fleet.start(module, drain_seconds="soon")
