@@ -44,24 +44,29 @@ class Child:
 
     def __init__(self, command: Sequence[str], limits: Limits) -> None:
         self._limits = limits
-        self._original = wire.memory_file("original")
-        self._result = wire.memory_file("result")
-        self._said = wire.notebook("stderr")
-        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        inherited = (theirs.fileno(), self._original, self._result)
-        arguments = [*map(str, inherited), json.dumps(asdict(limits))]
-        with theirs:
-            self._process = subprocess.Popen(
-                [*command, *arguments],
-                env=environment(),
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=self._said,
-                stderr=self._said,
-                pass_fds=inherited,
-                start_new_session=True,
-            )
+        with contextlib.ExitStack() as opened:  # closed again if the process cannot be started
+            self._original, self._result = wire.memory_file("original"), wire.memory_file("result")
+            self._said = wire.notebook("stderr")
+            for descriptor in (self._original, self._result, self._said):
+                opened.callback(os.close, descriptor)
+            self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            opened.enter_context(self._socket)
+            with theirs:
+                self._process = self._start(command, (theirs.fileno(), self._original, self._result))
+            self._opened = opened.pop_all()
         self.jobs = 0
+
+    def _start(self, command: Sequence[str], inherited: tuple[int, ...]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [*command, *map(str, inherited), json.dumps(asdict(self._limits))],
+            env=environment(),
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=self._said,
+            stderr=self._said,
+            pass_fds=inherited,
+            start_new_session=True,
+        )
 
     @property
     def pid(self) -> int:
@@ -119,9 +124,7 @@ class Child:
         """Kill it, and forget its memory."""
         self.kill()
         self._process.wait()
-        self._socket.close()
-        for descriptor in (self._original, self._result, self._said):
-            os.close(descriptor)
+        self._opened.close()
 
     def _read(self, answer: wire.Message | None, ladder: str) -> Rendered | Rejected:
         if answer is None:

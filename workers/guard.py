@@ -13,8 +13,8 @@ from workers.heartbeat import TICK_SECONDS, Heartbeat
 from workers.log import Log
 from workers.signals import Signals
 
-# Above what all stages may take by their own limits: 160 s to fetch and as much to store, 145 s for a renderer's start
-# and its photo, and 60 s for the ledger.
+# Above what all stages may take by their own limits: about 75 s to fetch and as much to store, 145 s for a renderer's
+# start and its photo, and 60 s for the ledger. What drips for longer is stuck.
 LONGEST_JOB_SECONDS = 600.0
 
 log = Log("guard")

@@ -82,7 +82,12 @@ class Webhook:
         if self._secret is not None:
             headers[SIGNATURE] = sign(body, self._secret)
         try:
-            status = self._http.request("POST", self._url, body=body, headers=headers, redirect=False).status
+            # The status says it all: a body that never ends is not waited for.
+            reply = self._http.request(
+                "POST", self._url, body=body, headers=headers, redirect=False, preload_content=False
+            )
+            status = reply.status
+            reply.close()
         except urllib3.exceptions.HTTPError as error:
             raise ReceiverUnavailable(f"no reply from DARKROOM_EVENTS_URL: {error}") from error
         if not 200 <= status < 300:

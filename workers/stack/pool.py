@@ -1,5 +1,6 @@
 """The stack's own workers: one supervised pool in the background, found again by any later command."""
 
+import fcntl
 import os
 import signal
 import sys
@@ -42,9 +43,13 @@ class LocalPool:
 
     def start(self, *, photo: int) -> None:
         """Start so many photo workers with their sweeper and relay, unless a pool runs."""
-        if self.running:
-            return
         self.home.mkdir(parents=True, exist_ok=True)
+        with (self.home / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # two commands at once start one pool
+            if not self.running:
+                self._spawn(photo)
+
+    def _spawn(self, photo: int) -> None:
         command = [sys.executable, "-m", "workers.supervisor", "--photo", str(photo)]
         environment = {**os.environ, **self._environment}
         started = processes.spawn(command, account=Account(), home=self.home, log=self.log, environment=environment)
