@@ -38,7 +38,7 @@ class StoreUnavailable(Unavailable):
     """The object store did not answer, or answered that it cannot now."""
 
     code = "store_unavailable"
-    attempts = 20  # about a quarter of an hour of outage
+    attempts = 20  # some ten minutes of outage, by the jitter
 
 
 class HandsDied(Unavailable):

@@ -17,7 +17,7 @@ import socket
 import sys
 import threading
 import time
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -38,9 +38,10 @@ from workers.exits import LEFT, UNABLE
 from workers.guard import Guard, end_process
 from workers.hands import ChildHands
 from workers.heartbeat import DroppedError, Heartbeat
-from workers.log import Log, log_to_stderr
+from workers.log import Log
 from workers.loop import persist
-from workers.signals import Signals, StoppedError, follow_pool
+from workers.signals import Signals, StoppedError
+from workers.start import begin, member_parser
 
 CLAIM_SECONDS = 60.0  # for the ledger to answer; then the ticket is left to the sweeper
 
@@ -126,11 +127,8 @@ def settle_failure(job: Job, error: Exception, ledger: Ledger, facts: Mapping[st
 def main(arguments: Sequence[str]) -> int:
     """Work until asked to stop. Returns the exit status."""
     options = parse(arguments)
-    log_to_stderr()
     threading.excepthook = end_process
-    signals = Signals().listen()
-    if options.pool:
-        follow_pool(options.pool)
+    signals = begin(options.pool)
     try:
         settings = Settings.load()
         hands = start_hands(settings, signals)
@@ -148,8 +146,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def parse(arguments: Sequence[str]) -> Namespace:
     """The command line."""
-    parser = ArgumentParser(prog="python -m workers.head")
-    parser.add_argument("--pool", type=int, help="the process that started this one, and takes it along")
+    parser = member_parser("python -m workers.head")
     parser.add_argument("--token", help="the last part of this worker's name, given by a pool")
     return parser.parse_args(arguments)
 

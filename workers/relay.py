@@ -10,7 +10,6 @@ import hashlib
 import hmac
 import json
 import sys
-from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from typing import TextIO
 
@@ -23,9 +22,9 @@ from jobs.ledger import Ledger
 from jobs.plain import as_data
 from jobs.postgres import PostgresLedger
 from workers.exits import UNABLE
-from workers.log import Log, log_to_stderr
+from workers.log import Log
 from workers.loop import repeat
-from workers.signals import Signals, follow_pool
+from workers.start import begin, member_parser
 
 BATCH = 100
 BUSY_SECONDS = 0.02
@@ -114,13 +113,8 @@ def publisher(settings: Settings, output: TextIO) -> Publish:
 
 def main(arguments: Sequence[str], output: TextIO = sys.stdout) -> int:
     """Publish until asked to stop. Returns the exit status: 0, or 78 as the worker."""
-    parser = ArgumentParser(prog="python -m workers.relay")
-    parser.add_argument("--pool", type=int, help="the process that started this one, and takes it along")
-    options = parser.parse_args(arguments)
-    log_to_stderr()
-    signals = Signals().listen()
-    if options.pool:
-        follow_pool(options.pool)
+    options = member_parser("python -m workers.relay").parse_args(arguments)
+    signals = begin(options.pool)
     try:
         settings = Settings.load()
     except MisconfiguredError as error:

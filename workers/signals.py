@@ -1,11 +1,9 @@
 """Being asked to stop. Handlers only take note; the loops look at it."""
 
-import os
 import signal
 import time
 
 from jobs.errors import DarkroomError
-from workers.sandbox import follow_parent
 
 
 class StoppedError(DarkroomError):
@@ -39,10 +37,3 @@ class Signals:
     def seconds(self) -> float:
         """Since the first time; 0 before it."""
         return time.monotonic() - self._first_at if self.times else 0.0
-
-
-def follow_pool(pid: int) -> None:
-    """Be asked to stop when the pool that started this process has ended, however it ended."""
-    follow_parent(signal.SIGTERM)
-    if os.getppid() != pid:  # it ended before the kernel was told to watch it
-        os.kill(os.getpid(), signal.SIGTERM)

@@ -21,9 +21,10 @@ from jobs.ledger import Ledger
 from jobs.postgres import PostgresLedger
 from workers.exits import LEFT, UNABLE
 from workers.head import worker_name
-from workers.log import Log, log_to_stderr
+from workers.log import Log
 from workers.pauses import pause_seconds
 from workers.signals import Signals
+from workers.start import begin
 
 MODULES = {"photo": "workers.head", "sweep": "workers.sweeper", "relay": "workers.relay"}
 TICK_SECONDS = 0.1
@@ -157,8 +158,7 @@ class Pool:
 def main(arguments: Sequence[str]) -> int:
     """Run a pool until asked to stop. Returns the exit status."""
     counts = parse(arguments)
-    log_to_stderr()
-    signals = Signals().listen()
+    signals = begin()
     try:
         settings = Settings.load()
     except MisconfiguredError as error:

@@ -7,7 +7,6 @@ ledger knows of all of them; the sweeper sends their tickets again.
 """
 
 import sys
-from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 
 from config import MisconfiguredError, Settings
@@ -17,9 +16,10 @@ from jobs.job import Ticket
 from jobs.ledger import Ledger
 from jobs.postgres import PostgresLedger
 from workers.exits import LEFT, UNABLE
-from workers.log import Log, log_to_stderr
+from workers.log import Log
 from workers.loop import repeat
-from workers.signals import Signals, follow_pool
+from workers.signals import Signals
+from workers.start import begin, member_parser
 
 SWEEP_SECONDS = 1.0
 BATCH = 500
@@ -83,7 +83,7 @@ class Sweeper:
 def connect(settings: Settings, signals: Signals) -> Sweeper:
     """A sweeper on the settings' servers, until `signals` asks to stop."""
     servers, patience = settings.gearman_servers, settings.connect_timeout_seconds
-    ledger = PostgresLedger(settings.database_url, patience)
+    ledger = PostgresLedger.from_settings(settings)
     dispatcher, brokers = Dispatcher(servers, patience), BrokerWatch(servers, patience)
     return Sweeper(ledger, dispatcher, brokers, keep_going=lambda: not signals.times)
 
@@ -97,14 +97,10 @@ def step(sweeper: Sweeper) -> float:
 
 def main(arguments: Sequence[str]) -> int:
     """Sweep until asked to stop, or once. Returns the exit status: 0, 75 if the one sweep failed, 78 as the worker."""
-    parser = ArgumentParser(prog="python -m workers.sweeper")
+    parser = member_parser("python -m workers.sweeper")
     parser.add_argument("--once", action="store_true", help="sweep once, and leave")
-    parser.add_argument("--pool", type=int, help="the process that started this one, and takes it along")
     options = parser.parse_args(arguments)
-    log_to_stderr()
-    signals = Signals().listen()
-    if options.pool:
-        follow_pool(options.pool)
+    signals = begin(options.pool)
     try:
         sweeper = connect(Settings.load(), signals)
         if options.once:
