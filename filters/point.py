@@ -1,0 +1,83 @@
+"""Point operations as float64 mathematics: what they mean, before the compiler makes tables of them.
+
+Colours are (..., 3) float64, RGB, sRGB-encoded tones from 0 to 1. Every operation takes and gives tones within 0 to 1
+(it clips what leaves), so operations compose in any order and "unfused" means: one after the other.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from filters.mask import Mask
+
+Colours = NDArray[np.float64]
+
+
+class PointOperation(Protocol):
+    """Colours in, colours out, of the same shape."""
+
+    def __call__(self, colours: Colours) -> Colours:
+        """The operation on (..., 3) tones."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curves:
+    """Each channel by itself: of(colours)[..., c] depends on colours[..., c] alone."""
+
+    of: Callable[[Colours], Colours]
+
+    def __call__(self, colours: Colours) -> Colours:
+        """The curves' tones."""
+        return np.clip(self.of(colours), 0.0, 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matrix:
+    """Each channel a weighted sum of the three, and an offset."""
+
+    weights: NDArray[np.float64]  # (3, 3): result, source
+    offset: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
+
+    def __call__(self, colours: Colours) -> Colours:
+        """The sums."""
+        return np.clip(colours @ self.weights.T + self.offset, 0.0, 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Additive:
+    """A generalised additive model: out_c = close( Σ_j parts(tone_j)[j, c] ), blended with what came in by `strength`.
+
+    `parts` takes tones (n,) and the mask's amount (a number) and gives (3, 3, n): source channel, result channel, tone.
+    `close` is a curve for each result channel on sums, (..., 3), which may lie outside of 0 to 1; None: clip only.
+    `strength` is 0 to 1. At the centre of the frame, or without a mask, the amount is 0.
+    Source: T. Hastie, R. Tibshirani, "Generalized Additive Models", 1986.
+    """
+
+    parts: Callable[[NDArray[np.float64], float], NDArray[np.float64]]
+    close: Callable[[Colours], Colours] | None = None
+    strength: float = 1.0
+    mask: Mask | None = None
+
+    def __call__(self, colours: Colours, amount: float = 0.0) -> Colours:
+        """The model's tones where the mask's amount is `amount`."""
+        flat = colours.reshape(-1, 3)
+        sums = sum(self.parts(flat[:, j], amount)[j].T for j in range(3))
+        closed = np.clip(sums if self.close is None else self.close(sums), 0.0, 1.0)
+        return (flat + self.strength * (closed - flat)).reshape(colours.shape)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A grid of colours with tetrahedral interpolation between them, blended with what came in by `strength`."""
+
+    grid: NDArray[np.float64]  # (n, n, n, 3), indexed [red, green, blue]
+    low: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))  # the tones of the grid's first cell
+    high: NDArray[np.float64] = field(default_factory=lambda: np.ones(3))  # and of its last
+    strength: float = 1.0
+
+    def __call__(self, colours: Colours) -> Colours:
+        """The grid's colours."""
+        raise NotImplementedError  # COMPILER: to be written
