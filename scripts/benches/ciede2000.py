@@ -58,7 +58,7 @@ def _cylinder(lab: Numbers, grey: Numbers) -> tuple[Numbers, Numbers, Numbers]:
 
 
 def _mean_hue(hue: Numbers, other: Numbers, grey: NDArray[np.bool_]) -> Numbers:
-    """The middle of two hues in degrees, on the shorter way round; opposite hues, give or take rounding, do not wrap."""
+    """The middle of two hues in degrees, the shorter way round; opposite hues, give or take rounding, do not wrap."""
     wraps = ~grey & (abs(other - hue) > 180 + 1e-9)
     return np.where(grey, hue + other, ((hue + other) / 2 + 180 * wraps) % 360)
 
