@@ -58,7 +58,7 @@ class TiltShift:
 
 @dataclass(frozen=True, kw_only=True)
 class Adjustments:
-    """The edit tray. 0 (or None) is the identity of each. They are applied in this order, the look after `structure`."""
+    """The edit tray, in the order in which it acts, the look after `structure`. 0 (or None) is the identity."""
 
     lux: float = 0.0  # 0 to 100
     structure: float = 0.0  # 0 to 100
