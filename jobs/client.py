@@ -3,16 +3,19 @@
 import hashlib
 import logging
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from config import Settings
+from filters.recipe import Recipe, canonical, recipe_hash
 from jobs.errors import BrokerUnavailable, Rejected
 from jobs.job import LARGEST_ID, JobState, JobStatus, Lane, Media, Order, Receipt, Ticket
 from jobs.ladders import find_ladder
 from jobs.ledger import Ledger
 from jobs.outages import Outages
 from jobs.perthread import PerProcess, PerThread
+from jobs.recipes import own_look, read_recipe
 
 if TYPE_CHECKING:  # each is loaded by the first call that needs it
     from jobs.gearman import Dispatcher
@@ -78,30 +81,45 @@ class Client:
         ladder: str = "standard",
         lane: str = Lane.INTERACTIVE,
         media_id: int | None = None,
+        recipe: Mapping[str, Any] | Recipe | None = None,
     ) -> Receipt:
-        """Ask for renditions of a stored original. The same key again is the same job.
+        """Ask for renditions of a stored original, edited by the `recipe` (JSON data as `filters.recipe.schema` says).
 
-        Without a `key` it follows from the original and the ladder. With a `media_id` the job makes that media's next
-        generation, and needs a key of its own. It succeeds also while no job server runs: the sweeper then brings the
-        ticket.
+        The same key again is the same job, also with another ladder or recipe. Without a `key` it follows from the
+        original, the ladder and the recipe. With a `media_id` the job makes that media's next generation, always from
+        the original, and needs a key of its own. It succeeds also while no job server runs: the sweeper then brings
+        the ticket.
 
         Raises:
-            Rejected: `unknown_ladder`, `unknown_lane`, `bad_owner`, `bad_key`, `unknown_media`, or `key_reused` if the
-                key belongs to a job on another original.
+            Rejected: `unknown_ladder`, `unknown_lane`, `unknown_look`, `bad_recipe`, `bad_owner`, `bad_key`,
+                `unknown_media`, or `key_reused` if the key belongs to a job on another original.
         """
         find_ladder(ladder)
+        edited = read_recipe({} if recipe is None else recipe)
         order = Order(
             owner_id=checked_owner(owner_id),
-            key=default_key(source_key, ladder, media_id) if key is None else checked_key(key),
+            key=default_key(source_key, ladder, edited, media_id) if key is None else checked_key(key),
             source_key=checked_key(source_key),
             ladder=ladder,
             lane=checked_lane(lane),
             media_id=media_id,
+            recipe=canonical(edited),
         )
+        self._check_look(edited)
         receipt = self._ledger.get().submit(order)
         if receipt.state is JobState.QUEUED:
             self._send(receipt.ticket)
         return receipt
+
+    def check_recipe(self, recipe: Mapping[str, Any] | Recipe) -> Recipe:
+        """The recipe as it would be submitted: for a frontend that wants to know before it uploads.
+
+        Raises:
+            Rejected: `bad_recipe` or `unknown_look`; the message names the field, its range or the nearest names.
+        """
+        edited = read_recipe(recipe)
+        self._check_look(edited)
+        return edited
 
     def status(self, job_id: int) -> JobStatus:
         """How a job stands. Raises Rejected `unknown_job`."""
@@ -149,6 +167,11 @@ class Client:
         if dispatcher := self._dispatcher.drop():
             dispatcher.close()
 
+    def _check_look(self, recipe: Recipe) -> None:
+        # Looks are never removed, so one that is there now is there when a worker asks for it.
+        if own_look(recipe):
+            read_recipe(recipe, [look.name for look in self._ledger.get().looks()])
+
     def _send(self, ticket: Ticket) -> None:
         try:
             self._dispatcher.get().send([ticket])
@@ -186,11 +209,12 @@ def checked_key(key: str) -> str:
     return key
 
 
-def default_key(source_key: str, ladder: str, media_id: int | None) -> str:
-    """The key of an original's first job on a ladder, whose caller gave none."""
+def default_key(source_key: str, ladder: str, recipe: Recipe, media_id: int | None) -> str:
+    """The key of an original's first job on a ladder by a recipe, whose caller gave none."""
     if media_id is not None:
         raise Rejected("bad_key", "a further generation needs a key of its own: the same key again is the same job")
-    return hashlib.sha256(f"{source_key} {ladder}".encode(errors="surrogatepass")).hexdigest()
+    edited = "" if recipe == Recipe() else f" {recipe_hash(recipe)}"  # nothing, as before there were recipes
+    return hashlib.sha256(f"{source_key} {ladder}{edited}".encode(errors="surrogatepass")).hexdigest()
 
 
 def checked_lane(lane: str) -> Lane:

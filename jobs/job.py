@@ -43,6 +43,7 @@ class Order:
     ladder: str = "standard"  # a name in config.LADDERS
     lane: Lane = Lane.INTERACTIVE
     media_id: int | None = None  # a further generation of this media; None makes a new media
+    recipe: Mapping[str, Any] = field(default_factory=dict)  # what to do to it, as `filters.recipe.canonical` writes it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +78,7 @@ class Job:
     source_key: str
     ladder: str
     lane: Lane
+    recipe: Mapping[str, Any]  # as it was submitted: perhaps by a newer release, so read it with `parse_recipe`
     fence: int  # the fencing token: counts the claims, and never falls
     failures: Mapping[str, int] = field(default_factory=dict)  # by code, since it was last asked for: see jobs.policy
 
@@ -115,6 +117,7 @@ class JobStatus:
     function: str
     lane: Lane
     ladder: str
+    recipe: Mapping[str, Any]
     state: JobState
     attempts: int
     code: str | None  # of the last failure
@@ -152,9 +155,20 @@ class Media:
     width: int | None
     height: int | None
     facts: Mapping[str, Any]
+    recipe: Mapping[str, Any]  # by which this generation was made of the original
     renditions: tuple[Rendition, ...]
     created_at: datetime
     ready_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnLook:
+    """A look beyond the built-in ones, as the ledger lists it."""
+
+    name: str
+    bytes: int
+    sha256: str
+    added_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)

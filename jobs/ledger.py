@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from jobs.job import Attempt, Event, Job, JobState, JobStatus, Media, Order, Publication, Receipt, Ticket
+from jobs.job import Attempt, Event, Job, JobState, JobStatus, Media, Order, OwnLook, Publication, Receipt, Ticket
 
 
 class Ledger(Protocol):
@@ -15,7 +15,7 @@ class Ledger(Protocol):
     """
 
     def submit(self, order: Order) -> Receipt:
-        """Write the job (and its media, if new) once per (owner, function, key).
+        """Write the job (and its media, if new) once per (owner, function, key), whatever else the order says.
 
         Raises:
             Rejected: `unknown_media` if `order.media_id` is not this owner's; `key_reused` if the key belongs to a job
@@ -76,6 +76,20 @@ class Ledger(Protocol):
 
     def rollback(self, media_id: int, generation: int) -> Media:
         """Publish an earlier generation again, as a new one. Raises Rejected `unknown_generation`."""
+
+    def add_look(self, name: str, data: bytes) -> None:
+        """Keep a look of one's own, for ever, in the form that `filters.cube.pack` gives it.
+
+        Raises:
+            Rejected: `look_exists` if the name is taken by other bytes or a built-in look; `bad_look` if no look can
+                be called so, or have so many bytes.
+        """
+
+    def look(self, name: str) -> bytes:
+        """The bytes of a look of one's own. Raises Rejected `unknown_look`."""
+
+    def looks(self) -> list[OwnLook]:
+        """The looks of one's own, by name."""
 
     def relay(self, publish: Callable[[Sequence[Event]], None], limit: int) -> int:
         """Hand the oldest events to `publish` in order and forget them if it returns. At most one relay at a time.

@@ -1,5 +1,6 @@
 """The ledger's twin in memory, for tests: the same behaviour, one process, a clock that a test can turn."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -9,7 +10,8 @@ from threading import Lock
 from typing import Any
 
 from jobs.errors import Rejected
-from jobs.job import Attempt, Event, Job, JobState, JobStatus, Media, Order, Publication, Receipt, Ticket
+from jobs.job import Attempt, Event, Job, JobState, JobStatus, Media, Order, OwnLook, Publication, Receipt, Ticket
+from jobs.looks import check_look
 
 TICKET_LOST_SECONDS = 30  # after submit
 TICKET_LOST_AGAIN_SECONDS = 60  # after a sweep
@@ -68,6 +70,7 @@ class MemoryLedger:
         self._jobs: dict[int, _Job] = {}
         self._media: dict[int, _Media] = {}
         self._outbox: list[Event] = []
+        self._looks: dict[str, tuple[OwnLook, bytes]] = {}
         self._lock = Lock()
         self._relay_lock = Lock()
 
@@ -118,7 +121,7 @@ class MemoryLedger:
             media.open_jobs -= 1
             if media.shown_turn < held.turn:
                 media.shown_turn = held.turn
-                self._publish(media, _published(media.record, publication), job_id=held.job_id)
+                self._publish(media, _published(media.record, publication, held.order), job_id=held.job_id)
             else:
                 held.code, held.reason = "superseded", "what was asked for later is published already"
             return True
@@ -237,6 +240,26 @@ class MemoryLedger:
             self._publish(media, earlier[generation], rolled_back_to=generation)
             return media.record
 
+    def add_look(self, name: str, data: bytes) -> None:
+        """Keep a look for ever; the same bytes again change nothing."""
+        check_look(name, data)
+        sha256 = hashlib.sha256(data).hexdigest()
+        with self._lock:
+            added = OwnLook(name=name, bytes=len(data), sha256=sha256, added_at=self._clock())
+            if self._looks.setdefault(name, (added, data))[0].sha256 != sha256:
+                raise Rejected("look_exists", f"there is another look {name}: choose another name")
+
+    def look(self, name: str) -> bytes:
+        """The bytes of a look of one's own."""
+        if name not in self._looks:
+            raise Rejected("unknown_look", f"there is no look {name} in the ledger")
+        return self._looks[name][1]
+
+    def looks(self) -> list[OwnLook]:
+        """The looks of one's own, by name."""
+        with self._lock:
+            return [self._looks[name][0] for name in sorted(self._looks)]
+
     def relay(self, publish: Callable[[Sequence[Event]], None], limit: int) -> int:
         """Publish and forget the oldest events."""
         if not self._relay_lock.acquire(blocking=False):
@@ -284,6 +307,7 @@ class MemoryLedger:
             width=None,
             height=None,
             facts={},
+            recipe={},
             renditions=(),
             created_at=now,
             ready_at=None,
@@ -366,7 +390,7 @@ class MemoryLedger:
         self._outbox.append(event)
 
 
-def _published(record: Media, publication: Publication) -> Media:
+def _published(record: Media, publication: Publication, order: Order) -> Media:
     return replace(
         record,
         state="ready",
@@ -374,5 +398,6 @@ def _published(record: Media, publication: Publication) -> Media:
         width=publication.width,
         height=publication.height,
         facts=dict(publication.facts),
+        recipe=dict(order.recipe),
         renditions=tuple(sorted(publication.renditions, key=lambda r: (-r.width, -r.height, r.name))),
     )

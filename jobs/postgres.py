@@ -19,16 +19,18 @@ from jobs.job import (
     Lane,
     Media,
     Order,
+    OwnLook,
     Publication,
     Receipt,
     Rendition,
     Ticket,
 )
+from jobs.looks import check_look
 
 # The columns of what is read stand in the order of the fields of the dataclass that they become.
 JOBS = """
-SELECT job_id, media_id, owner_id, function, lane, ladder, state, fence AS attempts, code, reason, submitted_at,
-    started_at, finished_at, due_at
+SELECT job_id, media_id, owner_id, function, lane, ladder, recipe, state, fence AS attempts, code, reason,
+    submitted_at, started_at, finished_at, due_at
 FROM darkroom.jobs
 """
 # The values are put in before the statement is planned, so conditions on nothing fold away and the indexes serve. Ids
@@ -51,14 +53,15 @@ SELECT 'events', count(*) FROM darkroom.outbox
 """
 MEDIA = """
 SELECT media_id, owner_id, state, source_key, generation, encode(sha256, 'hex') AS sha256, width, height, facts,
-    renditions, created_at, ready_at
+    recipe, renditions, created_at, ready_at
 FROM darkroom.media WHERE media_id = %s
 """
 EARLIER_GENERATIONS = """
 SELECT m.media_id, m.owner_id, 'ready' AS state, m.source_key, g.generation, encode(g.sha256, 'hex') AS sha256, g.width,
-    g.height, g.facts, g.renditions, m.created_at, g.ready_at
+    g.height, g.facts, g.recipe, g.renditions, m.created_at, g.ready_at
 FROM darkroom.generations g JOIN darkroom.media m USING (media_id) WHERE g.media_id = %s
 """
+LOOKS = "SELECT name, octet_length(data) AS bytes, encode(sha256, 'hex') AS sha256, added_at FROM darkroom.looks"
 SOON_SECONDS = 3.0  # for an answer to what is said again soon, or by somebody who leaves: a lease can expire instead
 EVENTS = "SELECT seq, topic, owner_id, media_id, version, payload, created_at FROM darkroom.take_events(%s)"
 
@@ -72,7 +75,8 @@ class PostgresLedger:
     A call whose connection is cut may have been committed all the same. It is sent once more, and the second one finds
 
     * submit: its own job, by the key; claim: its own lease, by the worker's name, which is therefore to be of one life
-      of one process; finish and fail: their own attempt, by the fence; beat, cancel: nothing to change;
+      of one process; finish and fail: their own attempt, by the fence; beat, cancel, add_look:
+      nothing to change;
     * release, sweep, recall: what is left to do, so the count is too low, and swept tickets are due again in a minute.
 
     retry, rollback and relay are not sent again: after LedgerUnavailable, look whether they were carried out.
@@ -90,15 +94,16 @@ class PostgresLedger:
         """Write the job once per (owner, function, key)."""
         further = order.media_id and _possible(order.media_id, "unknown_media")
         job_id, media_id, state, fence, lane, created = self._step(
-            "SELECT * FROM darkroom.submit(%s, %s, %s, %s, %s, %s, %s)",
+            "SELECT * FROM darkroom.submit(%s, %s, %s, %s, %s, %s, %s, %s)",
             *(order.owner_id, order.function, order.key, order.source_key, order.ladder, order.lane, further),
+            _json(order.recipe),
         )
         ticket = _ticket((job_id, fence, order.function, lane))
         return Receipt(job_id=job_id, media_id=media_id, state=JobState(state), created=created, ticket=ticket)
 
     def claim(self, job_id: int, worker: str, lease_seconds: float) -> Job | None:
         """Take a job, or take up the lease that this worker has on it."""
-        query = "SELECT * FROM darkroom.claim(%s, %s, %s)"
+        query = "SELECT * FROM darkroom.claim_recipe(%s, %s, %s)"
         for row in self._connection.rows(query, (job_id, worker, lease_seconds)):
             columns = _named(Job, row)
             return Job(**columns | {"lane": Lane(columns["lane"])})
@@ -191,6 +196,21 @@ class PostgresLedger:
         known = [_possible(number, "unknown_generation") for number in (media_id, generation)]
         self._connection.rows("SELECT darkroom.rollback(%s, %s)", known, repeatable=False)
         return self.media(media_id)
+
+    def add_look(self, name: str, data: bytes) -> None:
+        """Keep a look for ever; the same bytes again change nothing."""
+        check_look(name, data)
+        self._step("SELECT darkroom.add_look(%s, %s)", name, data)
+
+    def look(self, name: str) -> bytes:
+        """The bytes of a look of one's own."""
+        for (data,) in self._connection.rows("SELECT data FROM darkroom.looks WHERE name = %s", (name,)):
+            return bytes(data)
+        raise Rejected("unknown_look", f"there is no look {name} in the ledger; `darkroom look add` adds one")
+
+    def looks(self) -> list[OwnLook]:
+        """The looks of one's own, by name."""
+        return [OwnLook(**_named(OwnLook, row)) for row in self._connection.rows(f"{LOOKS} ORDER BY name")]
 
     def relay(self, publish: Callable[[Sequence[Event]], None], limit: int) -> int:
         """Publish and forget the oldest events in one transaction.

@@ -2,8 +2,15 @@
 
 import pytest
 
+from filters.recipe import canonical_json, parse_recipe
 from jobs.errors import Rejected
 from jobs.job import Job, JobState, Lane
+
+RECIPE = {
+    "geometry": {"rotate": 90, "crop": {"left": 0.333333, "width": 0.5}},
+    "look": {"name": "clarendon", "strength": 80},
+    "adjustments": {"warmth": 20, "fade": 12.3457, "tint_shadows": {"colour": "blue"}},
+}
 
 # Submitting
 
@@ -54,6 +61,23 @@ def test_a_key_cannot_be_used_for_another_original(subject):
     assert refusal.value.code == "key_reused"
 
 
+def test_a_key_is_the_same_job_also_with_another_ladder_or_recipe(subject):
+    first = subject.submit("holiday", recipe=RECIPE)
+
+    again = subject.submit("holiday", ladder="other", recipe={"look": {"name": "aden"}})
+
+    assert (again.created, again.job_id) == (False, first.job_id)
+    assert subject.ledger.status(first.job_id).recipe == RECIPE
+
+
+def test_the_recipe_of_an_order_reaches_the_worker_as_it_was_submitted(subject):
+    job = subject.start(recipe=RECIPE)
+
+    assert job.recipe == RECIPE
+    assert canonical_json(parse_recipe(job.recipe)) == canonical_json(parse_recipe(RECIPE))
+    assert subject.ledger.media(job.media_id).recipe == {}
+
+
 def test_a_key_may_have_200_characters_and_no_more(subject):
     subject.submit("é" * 200)
 
@@ -98,6 +122,7 @@ def test_a_claim_gives_the_whole_job_and_counts_the_attempt(subject):
         source_key=subject.order().source_key,
         ladder="standard",
         lane=Lane.BATCH,
+        recipe={},
         fence=1,
         failures={},
     )

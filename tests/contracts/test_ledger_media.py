@@ -40,6 +40,27 @@ def test_a_rollback_publishes_an_earlier_generation_as_a_new_one(subject):
     assert event.payload == {"generation": 3, "rolled_back_to": 1}
 
 
+def test_every_generation_keeps_the_recipe_by_which_it_was_made_and_a_rollback_brings_it_back(subject):
+    recipes = [{"look": {"name": "aden"}}, {"adjustments": {"warmth": 20}}, {}]
+    first = subject.publish("0", "a", recipe=recipes[0])
+    for number, mark in ((1, "b"), (2, "c")):
+        subject.publish(str(number), mark, media_id=first.media_id, recipe=recipes[number])
+
+    rolled_back = subject.ledger.rollback(first.media_id, 2)
+
+    assert [media.recipe for media in subject.ledger.generations(first.media_id)] == [*recipes, recipes[1]]
+    assert rolled_back.recipe == subject.ledger.media(first.media_id).recipe == recipes[1]
+    assert rolled_back.sha256 == subject.publication(first.media_id, "b").sha256
+
+
+def test_what_is_asked_for_and_not_published_does_not_change_the_record(subject):
+    first = subject.publish("first", recipe={"look": {"name": "aden"}})
+    failed = subject.start("failed", media_id=first.media_id, recipe={"look": {"name": "juno"}})
+    subject.fail(failed, JobState.DEAD)
+
+    assert subject.ledger.media(first.media_id) == first
+
+
 @pytest.mark.parametrize("generation", [0, 2, 3])
 def test_only_an_earlier_generation_can_be_rolled_back_to(subject, generation):
     media = subject.publish("first", "a")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LATE = ("numpy", "cv2", "PIL", "boto3", "botocore", "psycopg2", "gearman")
+LATE = ("numpy", "numba", "cv2", "PIL", "boto3", "botocore", "psycopg2", "gearman")
 MAKE_A_CLIENT = """
 import sys
 from config import Settings
@@ -25,6 +25,12 @@ def modules_after(script: str) -> set[str]:
 @pytest.mark.parametrize("script", ["import sys, jobs; print(*sys.modules)", MAKE_A_CLIENT])
 def test_a_client_loads_no_image_library_and_no_servers_library(script):
     assert modules_after(script).isdisjoint(LATE)
+
+
+def test_of_the_filters_a_client_loads_the_recipe_alone():
+    loaded = modules_after("import sys, jobs; print(*sys.modules)")
+
+    assert {name.split(".")[1] for name in loaded if name.startswith("filters.")} == {"recipe"}
 
 
 def test_the_workers_loop_loads_no_image_library():

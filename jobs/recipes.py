@@ -1,0 +1,26 @@
+"""Recipes in the house's own words: what is wrong with one is Rejected."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from filters.recipe import BUILT_IN_LOOKS, Recipe, RecipeError, canonical, parse_recipe
+from jobs.errors import Rejected
+
+
+def read_recipe(recipe: Mapping[str, Any] | Recipe, own_looks: Iterable[str] | None = None) -> Recipe:
+    """The recipe of data from anywhere; one that was made by hand is checked too.
+
+    `own_looks` are the looks beyond the built-in ones; with None any name is taken.
+
+    Raises:
+        Rejected: `bad_recipe` or `unknown_look`; the message names the field.
+    """
+    try:
+        return parse_recipe(canonical(recipe) if isinstance(recipe, Recipe) else recipe, own_looks)
+    except RecipeError as error:
+        raise Rejected(error.code, str(error)) from error
+
+
+def own_look(recipe: Recipe) -> str | None:
+    """The name of the look that the ledger has to know, if the recipe's is not a built-in one."""
+    return recipe.look.name if recipe.look and recipe.look.name not in BUILT_IN_LOOKS else None
