@@ -71,7 +71,11 @@ class Additive:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A grid of colours with tetrahedral interpolation between them, blended with what came in by `strength`."""
+    """A grid of colours with tetrahedral interpolation between them, blended with what came in by `strength`.
+
+    Source: J. Kasson, S. Nin, W. Plouffe, J. Hafner, "Performing color space conversions with three-dimensional linear
+    interpolation", 1995.
+    """
 
     grid: NDArray[np.float64]  # (n, n, n, 3), indexed [red, green, blue]
     low: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))  # the tones of the grid's first cell
@@ -79,5 +83,17 @@ class Table:
     strength: float = 1.0
 
     def __call__(self, colours: Colours) -> Colours:
-        """The grid's colours."""
-        raise NotImplementedError  # COMPILER: to be written
+        """The grid's colours: of the corners on the way through the cell, along the axis with the greatest share first."""
+        flat, last = colours.reshape(-1, 3), len(self.grid) - 1
+        positions = np.clip((flat - self.low) / (self.high - self.low), 0.0, 1.0) * last
+        corners = np.minimum(positions.astype(np.int64), last - 1)
+        shares = positions - corners
+        axes = np.argsort(-shares, axis=1)
+        steps = np.take_along_axis(shares, axes, axis=1)
+        weights = -np.diff(steps, axis=1, prepend=1.0, append=0.0)  # (n, 4)
+        found = weights[:, :1] * self.grid[*corners.T]
+        for k in range(3):
+            corners[np.arange(len(flat)), axes[:, k]] += 1
+            found += weights[:, k + 1 : k + 2] * self.grid[*corners.T]
+        blended: Colours = flat + self.strength * (np.clip(found, 0.0, 1.0) - flat)
+        return blended.reshape(colours.shape)

@@ -1,0 +1,104 @@
+"""One line of a picture in the hands of a kernel: its fine tones, and what happens to them at the end.
+
+A fine tone is a level in 1/64, 16 bits, so that an operation that follows rounds nothing twice. A pixel is a word of
+four of them (red, green, blue, nothing), because a processor moves, blends and rounds four as cheaply as one: for the
+same reason kernels read and write pixels of four bytes, and OpenCV converts a few lines at a time.
+"""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numba import int16, int64, njit, types, uint8, uint16, uint32, void
+from numpy.typing import NDArray
+
+from filters.mask import Mask
+
+Pixels = NDArray[np.uint8]
+Line = NDArray[np.uint32]  # pixels of four bytes
+Words = NDArray[np.int64]
+Gains = tuple[Words, NDArray[np.uint32], NDArray[np.uint32]]  # for each position: words of gains; the steps to it
+LINE = types.Array(uint32, 1, "C", readonly=True)
+LINES = types.Array(uint32, 2, "C", readonly=True)
+STEPS = uint32[::1]
+GAINS = types.Tuple((int64[::1], STEPS, STEPS))  # type: ignore[no-untyped-call]
+
+FINE = 64  # parts of a level
+FINE_BITS = 6
+WHITE = 255 * FINE
+LANES = (1 << 32) + (1 << 16) + 1  # a word of three equal lanes is a lane times this
+STRENGTH_ONE = 1 << 15
+GAIN_ONE = (1 << 16) - 1
+NO_GAIN = np.zeros(0, np.int64)
+NO_STEPS = np.zeros(0, np.uint32)
+BAND = 32  # lines that are converted at a time: they and what they become stay in the second-level cache
+
+
+def draw_in_bands(pixels: Pixels, draw: Callable[[NDArray[np.uint32], slice, Pixels], None]) -> Pixels:
+    """A new picture, (h, w, 3) uint8, of lines that `draw` makes of the picture's.
+
+    `draw` is given pixels of four bytes (n, w), which rows of the picture they are, and where to write (n, 4 * w).
+    """
+    height, width, _ = pixels.shape
+    drawn = np.empty((height, width, 3), np.uint8)
+    source, result = np.empty((2, min(BAND, height), width, 4), np.uint8)
+    for top in range(0, height, BAND):
+        rows = slice(top, min(top + BAND, height))
+        count = rows.stop - top
+        cv2.cvtColor(pixels[rows], cv2.COLOR_BGR2BGRA, dst=source[:count])
+        draw(source[:count].view(np.uint32)[:, :, 0], rows, result[:count].reshape(count, -1))
+        cv2.cvtColor(result[:count], cv2.COLOR_BGRA2BGR, dst=drawn[rows])
+    return drawn
+
+
+def gain_words(mask: Mask, depth: float) -> Words:
+    """For each position: a word of three equal gains, 1 - depth * amount, in 1/65535."""
+    gains: Words = np.rint((1 - depth * mask.profile()) * GAIN_ONE).astype(np.int64)
+    return gains * LANES
+
+
+def mask_steps(mask: Mask | None, height: int, width: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """The steps of the rows and of the columns to their position; empty without a mask."""
+    return mask.steps(height, width) if mask else (NO_STEPS, NO_STEPS)
+
+
+@njit(void(int64[::1], uint16), cache=True)
+def clip_line(words: Words, black: int) -> None:
+    """Make fine tones of sums that are `black` where they should be 0."""
+    tones = words.view(np.uint16)
+    bias, white = np.uint16(black), np.uint16(black + WHITE)
+    for i in range(tones.size):
+        tones[i] = np.uint16(min(max(tones[i], bias), white) - bias)
+
+
+@njit(void(int64[::1], LINE, int16), cache=True)
+def blend_line(words: Words, line: Line, strength: int) -> None:
+    """Go from what came in towards the tones, by `strength` in 1/32768.
+
+    One product of the difference, rounded down, so that more strength is never less of it.
+    """
+    tones, levels = words.view(np.int16), line.view(np.uint8)
+    for i in range(tones.size):
+        came = np.int16(np.int16(levels[i]) << FINE_BITS)
+        twice = np.int16(np.int16(tones[i] - came) << 1)
+        tones[i] = np.int16(came + np.int16((np.int32(twice) * np.int32(strength)) >> 16))
+
+
+@njit(void(int64[::1], GAINS, int64, int64[::1]), cache=True)
+def dim_line(words: Words, gains: Gains, row: int, dims: Words) -> None:
+    """Multiply the tones by the gain of each pixel's position; `dims` is room for a line of them."""
+    profile, down, across = gains
+    start = down[row]
+    for x in range(words.size):
+        dims[x] = profile[np.uint64(np.uint32(start + across[x]))]
+    tones, factors = words.view(np.uint16), dims.view(np.uint16)
+    for i in range(tones.size):
+        tones[i] = np.uint16((np.uint32(tones[i]) * np.uint32(factors[i])) >> np.uint32(16))
+
+
+@njit(void(int64[::1], uint8[::1]), cache=True)
+def round_line(words: Words, levels: Pixels) -> None:
+    """Write the tones as levels."""
+    tones = words.view(np.uint16)
+    for i in range(tones.size):
+        levels[i] = np.uint8((tones[i] + np.uint16(FINE // 2)) >> np.uint16(FINE_BITS))
