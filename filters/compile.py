@@ -39,17 +39,26 @@ def compile_recipe(recipe: Recipe, own_look: "AnyLook | None" = None) -> Program
     Raises:
         KeyError: no look has that name.
     """
-    from filters.local.sharpen import Sharpen
-    from filters.local.vignette import vignette_gain
-
     adjustments = recipe.adjustments
-    vignette = vignette_gain(adjustments.vignette) if adjustments.vignette else None
+    vignette = _vignette(adjustments.vignette) if adjustments.vignette else None
     points = point_passes(colour_operations(recipe, own_look), vignette)
     return Program(
         geometry=recipe.geometry,
         steps=(*_steps_before(adjustments), *points, *_steps_after(adjustments)),
-        finishing=(Sharpen(amount=adjustments.sharpen),) if adjustments.sharpen else (),
+        finishing=(_sharpen(adjustments.sharpen),) if adjustments.sharpen else (),
     )
+
+
+def _vignette(amount):
+    from filters.local.vignette import vignette_gain
+
+    return vignette_gain(amount)
+
+
+def _sharpen(amount):
+    from filters.local.sharpen import Sharpen
+
+    return Sharpen(amount=amount)
 
 
 def colour_operations(recipe: Recipe, own_look: "AnyLook | None" = None) -> tuple[PointOperation, ...]:
@@ -73,20 +82,21 @@ def _look_operations(recipe: Recipe, own_look: "AnyLook | None") -> tuple[PointO
 
 
 def _steps_before(adjustments: Adjustments) -> Iterator[Step]:
-    from filters.local.lux import Lux
-    from filters.local.structure import Structure
-
     if adjustments.lux:
+        from filters.local.lux import Lux
+
         yield Lux(amount=adjustments.lux)
     if adjustments.structure:
+        from filters.local.structure import Structure
+
         yield Structure(amount=adjustments.structure)
 
 
 def _steps_after(adjustments: Adjustments) -> Iterator[Step]:
-    from filters.local.tilt_shift import TiltShift
-
     shift = adjustments.tilt_shift
     if shift and shift.strength:
+        from filters.local.tilt_shift import TiltShift
+
         yield TiltShift(**asdict(shift))
 
 
