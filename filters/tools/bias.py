@@ -26,6 +26,5 @@ def cast(tones: Tones, leaning: Tones, weights: float | Tones = 1.0) -> Tones:
     A channel t becomes bias_c(t) - (Σ LUMA_i · bias_i(t) - t): still a curve of its own tone, and a grey of any tone
     keeps its luma exactly.
     """
-    weights = np.broadcast_to(weights, tones.shape)
-    lumas: Tones = bias(tones[..., None], np.exp(leaning * weights[..., None])) @ LUMA
-    return bias(tones, np.exp(leaning * weights)) - (lumas - tones)
+    lumas = sum(part * bias(tones, np.exp(weights * lean)) for part, lean in zip(LUMA, leaning, strict=True))
+    return bias(tones, np.exp(weights * leaning)) - (lumas - tones)
