@@ -19,6 +19,11 @@ MARKS = {
 }  # by the fixture that a test asks for
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The switch of `tests/filters/test_golden.py`."""
+    parser.addoption("--regenerate-golden", action="store_true", help="write what recipes make of the golden picture")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs servers or media, so that `-m "not server"` leaves the slow tests out."""
     for item in items:
