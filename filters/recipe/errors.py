@@ -30,7 +30,7 @@ def shown(value: object) -> str:
     if isinstance(value, int) and abs(value) >= 10**15:
         return "a number of more than 15 digits"  # Python refuses to print the longest
     if isinstance(value, int | float):
-        return repr(value)
+        return f"{value:.15g}"
     return "a list" if isinstance(value, list | tuple) else "an object"
 
 

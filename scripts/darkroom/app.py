@@ -24,7 +24,7 @@ Exit codes:
   1  an upload or request was rejected, or a job did not end well
   2  the command line or a setting is wrong
   3  a server is unavailable; trying again may help
-  4  there is no such job, media or generation
+  4  there is no such job, media, generation or look
   5  the time to wait was over
   130  interrupted
 worker, pool, sweep and relay: 0 drained, 75 left before the job at hand was done, 78 could not begin."""

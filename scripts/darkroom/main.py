@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from config.settings import LOCAL_STACK
-from scripts.darkroom import job, local, media, submit, work
+from scripts.darkroom import job, local, media, recipe, submit, work
 from scripts.darkroom.app import EXIT_CODES, App, Group, Notices
 
 
@@ -44,6 +44,7 @@ for command in (
     submit.submit,
     job.job,
     media.media,
+    recipe.recipe,
     work.worker,
     work.pool,
     work.sweep,

@@ -1,14 +1,19 @@
 """`darkroom media …`: a media's record, its addresses, its history."""
 
+import json
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
+from filters.recipe import Recipe
 from jobs.job import Lane, Media
 from jobs.s3 import connect_s3
 from pipeline.s3 import S3Store
 from scripts.darkroom.app import App, Group, json_option, preset_option, print_json
+from scripts.darkroom.edits import edit_options, recipe_of_options
 from scripts.darkroom.show import console, rendition_table, size
 
 URL_SECONDS = 3600
@@ -65,8 +70,38 @@ def show_history(app: App, media_id: int, *, as_json: bool) -> None:
         print_json(generations)
         return
     for record in generations:
-        click.echo(f"generation {record.generation}, {record.ready_at:%Y-%m-%d %H:%M:%S}")
+        click.echo(f"generation {record.generation}, {record.ready_at:%Y-%m-%d %H:%M:%S}, {recipe_line(record)}")
         console().print(rendition_table(record), "")
+
+
+@media.command("edit")
+@click.argument("media_id", type=int)
+@preset_option
+@edit_options
+@json_option
+@click.pass_obj
+def edit(
+    app: App,
+    media_id: int,
+    *,
+    ladder: str,
+    look: str | None,
+    strength: float | None,
+    edits: tuple[str, ...],
+    file: Path | None,
+    as_json: bool,
+) -> None:
+    """Edit the original anew, as the media's next generation.
+
+    The options are the whole recipe: what an earlier edit did is not kept, and without any option the photo is as it
+    was uploaded. To go on from the current recipe, take it from `media show --json` and give it as --recipe.
+
+    \b
+    darkroom media edit MEDIA --look juno --strength 60
+    darkroom media show MEDIA --json | jq .media.recipe | darkroom media edit MEDIA --recipe - --edit warmth=20
+    """
+    recipe = recipe_of_options(look, strength, edits, file, own_looks=None)
+    submit_again(app, app.client.media(media_id), ladder, recipe, Lane.INTERACTIVE, as_json=as_json)
 
 
 @media.command("reprocess")
@@ -75,15 +110,9 @@ def show_history(app: App, media_id: int, *, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def reprocess(app: App, media_id: int, ladder: str, *, as_json: bool) -> None:
-    """Make the renditions anew from the original, as the media's next generation."""
+    """Make the renditions anew from the original, by the recipe that they show, as the media's next generation."""
     record = app.client.media(media_id)
-    receipt = app.client.submit(
-        record.owner_id, record.source_key, key=uuid.uuid4().hex, ladder=ladder, lane=Lane.BATCH, media_id=media_id
-    )
-    if as_json:
-        print_json(receipt)
-    else:
-        click.echo(f"Job {receipt.job_id} makes them. Follow it: darkroom job wait {receipt.job_id}")
+    submit_again(app, record, ladder, record.recipe, Lane.BATCH, as_json=as_json)
 
 
 @media.command("rollback")
@@ -99,6 +128,25 @@ def roll_back(app: App, media_id: int, generation: int, *, as_json: bool) -> Non
         print_json(record)
     else:
         click.echo(f"Media {media_id} shows generation {generation} again, as generation {record.generation}.")
+
+
+def submit_again(
+    app: App, record: Media, ladder: str, recipe: Recipe | Mapping[str, Any], lane: Lane, *, as_json: bool
+) -> None:
+    """Ask for the media's next generation, and say how to follow it."""
+    receipt = app.client.submit(
+        record.owner_id,
+        record.source_key,
+        key=uuid.uuid4().hex,
+        ladder=ladder,
+        lane=lane,
+        media_id=record.media_id,
+        recipe=recipe,
+    )
+    if as_json:
+        print_json(receipt)
+    else:
+        click.echo(f"Job {receipt.job_id} makes them. Follow it: darkroom job wait {receipt.job_id}")
 
 
 def opened(app: App) -> S3Store:
@@ -124,11 +172,16 @@ def fetch(app: App, record: Media, out: Path) -> list[Path]:
     return files
 
 
+def recipe_line(record: Media) -> str:
+    """By which recipe a generation was made, in words."""
+    return f"recipe {json.dumps(record.recipe)}" if record.recipe else "no edits"
+
+
 def print_media(record: Media, urls: dict[str, str]) -> None:
     """The record for a person."""
     shape = f"{record.width} x {record.height}" if record.width else "not known yet"
     click.echo(f"media {record.media_id} of owner {record.owner_id}: {record.state}, generation {record.generation}")
-    click.echo(f"original {record.source_key}, {shape}")
+    click.echo(f"original {record.source_key}, {shape}, {recipe_line(record)}")
     for name, value in record.facts.items():
         click.echo(f"  {name}: {value}")
     console().print(rendition_table(record))

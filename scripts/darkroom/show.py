@@ -21,6 +21,7 @@ TABLE_WIDTH = 200  # characters
 STAGES = (
     "fetch",
     "hands",
+    "compile",
     "header",
     "decode",
     "resample",

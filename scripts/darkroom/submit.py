@@ -13,10 +13,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from filters.recipe import Recipe, recipe_hash
 from jobs import Client
 from jobs.errors import Rejected, Unavailable
 from jobs.job import JobState, JobStatus, Lane, Media
 from scripts.darkroom.app import OWNER, App, Failure, exit_code, json_option, preset_option, print_json
+from scripts.darkroom.edits import edit_options, recipe_of_options
 from scripts.darkroom.show import console, rendition_table, state
 
 UPLOADS_AT_ONCE = 4
@@ -39,6 +41,7 @@ class Handover:
 
     owner: int
     ladder: str
+    recipe: Recipe
     lane: Lane
     timeout: float | None
 
@@ -47,6 +50,7 @@ class Handover:
 @click.argument("sources", nargs=-1, required=True, metavar="FILE|FOLDER|s3://BUCKET/KEY…")
 @click.option("--owner", required=True, type=OWNER, help="Whose photo it is: a user's number.")
 @preset_option
+@edit_options
 @click.option(
     "--lane",
     default="interactive",
@@ -54,7 +58,9 @@ class Handover:
     type=click.Choice([lane.value for lane in Lane]),
     help="How soon: every interactive job goes before every batch job.",
 )
-@click.option("--key", help="Idempotency key: the same key is the same job. Default: the file's checksum and preset.")
+@click.option(
+    "--key", help="Idempotency key: the same key is the same job. Default: the file's checksum, preset and recipe."
+)
 @click.option("--wait", is_flag=True, help="Wait for the renditions and show them.")
 @click.option("--timeout", default=300.0, show_default=True, help="With --wait: seconds for all of them together.")
 @json_option
@@ -65,6 +71,10 @@ def submit(
     *,
     owner: int,
     ladder: str,
+    look: str | None,
+    strength: float | None,
+    edits: tuple[str, ...],
+    file: Path | None,
     lane: str,
     key: str | None,
     wait: bool,
@@ -75,12 +85,15 @@ def submit(
 
     \b
     darkroom submit holiday/ --owner 7 --wait
+    darkroom submit cat.jpg --owner 7 --look clarendon --strength 80 --edit warmth=20
     darkroom submit cat.jpg --owner 7 --key upload-4711
     """
     found = list(expand(sources))
     if key and len(found) > 1:
         raise click.UsageError(f"--key names one job, but there are {len(found)} files. Leave it out, or submit one.")
-    order = Handover(owner=owner, ladder=ladder, lane=Lane(lane), timeout=timeout if wait else None)
+    recipe = recipe_of_options(look, strength, edits, file, own_looks=None)
+    app.client.check_recipe(recipe)  # before anything is stored
+    order = Handover(owner=owner, ladder=ladder, recipe=recipe, lane=Lane(lane), timeout=timeout if wait else None)
     results = hand_over_all(app.client, dict.fromkeys(found, key), order, show_progress=not as_json)
     if as_json:
         print_json(results)
@@ -151,9 +164,15 @@ def interruptible_pool() -> Iterator[ThreadPoolExecutor]:
 def hand_over(client: Client, source: str, key: str | None, order: Handover) -> Submission:
     """Store one source and submit it."""
     try:
-        key = key or default_key(source, order.ladder)
-        source_key = store(client, source, order.owner, key)
-        receipt = client.submit(order.owner, source_key, key=key, ladder=order.ladder, lane=order.lane)
+        name = key or default_key(source, order.ladder)
+        receipt = client.submit(
+            order.owner,
+            store(client, source, order.owner, name),
+            key=key or edited_key(name, order.recipe),
+            ladder=order.ladder,
+            lane=order.lane,
+            recipe=order.recipe,
+        )
         return Submission(source=source, job=client.status(receipt.job_id))
     except (Rejected, Unavailable) as error:
         return Submission(source=source, error=f"{error.code}: {error}", exit_code=exit_code(error))
@@ -184,6 +203,11 @@ def default_key(source: str, ladder: str) -> str:
         return f"{hashlib.sha256(source.encode()).hexdigest()}-{ladder}"
     with Path(source).open("rb") as file:
         return f"{hashlib.file_digest(file, 'sha256').hexdigest()}-{ladder}"
+
+
+def edited_key(name: str, recipe: Recipe) -> str:
+    """The key of the job that edits the original of this name: another recipe is another job on the same original."""
+    return name if recipe == Recipe() else f"{name}-{recipe_hash(recipe)}"
 
 
 def print_results(results: list[Submission], *, detailed: bool) -> None:
