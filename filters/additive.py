@@ -8,7 +8,6 @@ cannot be seen.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 import numpy as np
 from numba import int64, njit, types, uint8, uint16, void
@@ -36,7 +35,7 @@ from filters.line import (
     round_line,
 )
 from filters.mask import Mask
-from filters.point import Additive, Colours, Curves
+from filters.point import Additive, Colours, Curves, follow
 
 Where = tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]  # for each position: the set; steps to it
 _WHERE = types.Tuple((STEPS, STEPS, STEPS))  # type: ignore[no-untyped-call]
@@ -90,12 +89,12 @@ def additive_pass(
 
     A model that is blended (strength below 1) takes neither curves before nor after it.
     """
-    tones = _follow(before, np.repeat(np.arange(TONES)[:, None] / (TONES - 1), 3, axis=1))
+    tones = follow(before, np.repeat(np.arange(TONES)[:, None] / (TONES - 1), 3, axis=1))
     amounts = np.linspace(0.0, 1.0, _sets_needed(model, tones)) if model.mask else np.zeros(1)
     parts = np.stack([_parts(model, tones, amount) for amount in amounts])
 
     def close(sums: Colours) -> Colours:
-        return _follow(after, np.clip(sums if model.close is None else model.close(sums), 0.0, 1.0))
+        return follow(after, np.clip(sums if model.close is None else model.close(sums), 0.0, 1.0))
 
     clips = model.close is None and not after
     words, black = _fine_words(parts) if clips else (None, 0)
@@ -120,10 +119,6 @@ def _sets(mask: Mask | None, count: int) -> NDArray[np.uint32]:
         return NO_STEPS
     sets: NDArray[np.uint32] = np.rint(mask.profile() * (count - 1)).astype(np.uint32)
     return sets * np.uint32(SET)
-
-
-def _follow(curves: Sequence[Curves], tones: Colours) -> Colours:
-    return reduce(lambda curved, curve: curve(curved), curves, tones)
 
 
 def _parts(model: Additive, tones: Colours, amount: float) -> NDArray[np.float64]:
@@ -218,7 +213,7 @@ def _add(  # noqa: PLR0913, PLR0917 - a compiled kernel takes its arrays one by 
     levels: Pixels,
 ) -> None:
     """Line by line: sum, close or clip, blend, dim, round. `top` is the first line's row in the picture."""
-    sums, dims = np.empty(lines.shape[1], np.int64), np.empty(lines.shape[1], np.int64)
+    sums, room = np.empty(lines.shape[1], np.int64), np.empty(lines.shape[1], np.int64)
     for y in range(lines.shape[0]):
         if where[0].size:
             _sum_masked_line(lines[y], words, where, top + y, sums)
@@ -229,7 +224,7 @@ def _add(  # noqa: PLR0913, PLR0917 - a compiled kernel takes its arrays one by 
         else:
             clip_line(sums, black)
         if strength < STRENGTH_ONE:
-            blend_line(sums, lines[y], strength)
+            blend_line(sums, lines[y], np.int16(strength), room)
         if gains[0].size:
-            dim_line(sums, gains, top + y, dims)
+            dim_line(sums, gains, top + y, room)
         round_line(sums, levels[y])

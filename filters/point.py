@@ -4,9 +4,9 @@ Colours are (..., 3) float64, RGB, sRGB-encoded tones from 0 to 1. Every operati
 (it clips what leaves), so operations compose in any order and "unfused" means: one after the other.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,6 @@ from numpy.typing import NDArray
 from filters.mask import Mask
 
 Colours = NDArray[np.float64]
-
-
-class PointOperation(Protocol):
-    """Colours in, colours out, of the same shape."""
-
-    def __call__(self, colours: Colours) -> Colours:
-        """The operation on (..., 3) tones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +76,7 @@ class Table:
     strength: float = 1.0
 
     def __call__(self, colours: Colours) -> Colours:
-        """The grid's colours: of the corners on the way through the cell, along the axis with the greatest share first."""
+        """The grid's colours, of four corners of a cell: from its first to its last, along the greatest share first."""
         flat, last = colours.reshape(-1, 3), len(self.grid) - 1
         positions = np.clip((flat - self.low) / (self.high - self.low), 0.0, 1.0) * last
         corners = np.minimum(positions.astype(np.int64), last - 1)
@@ -97,3 +90,12 @@ class Table:
             found += weights[:, k + 1 : k + 2] * self.grid[*corners.T]
         blended: Colours = flat + self.strength * (np.clip(found, 0.0, 1.0) - flat)
         return blended.reshape(colours.shape)
+
+
+Mix = Matrix | Additive | Table  # what lets channels act on each other
+PointOperation = Curves | Mix
+
+
+def follow(operations: Iterable[PointOperation], colours: Colours) -> Colours:
+    """One operation after the other, each at the centre of the frame."""
+    return reduce(lambda changed, operation: operation(changed), operations, colours)

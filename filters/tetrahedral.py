@@ -123,11 +123,11 @@ def _interpolate(
     lines: NDArray[np.uint32], top: int, axes: Axes, vertices: Words, strength: int, gains: Gains, levels: Pixels
 ) -> None:
     """Line by line: interpolate, blend, dim, round. `top` is the first line's row in the picture."""
-    tones, dims = np.empty(lines.shape[1], np.int64), np.empty(lines.shape[1], np.int64)
+    tones, room = np.empty(lines.shape[1], np.int64), np.empty(lines.shape[1], np.int64)
     for y in range(lines.shape[0]):
         _interpolate_line(lines[y], axes, vertices, tones)
         if strength < STRENGTH_ONE:
-            blend_line(tones, lines[y], strength)
+            blend_line(tones, lines[y], np.int16(strength), room)
         if gains[0].size:
-            dim_line(tones, gains, top + y, dims)
+            dim_line(tones, gains, top + y, room)
         round_line(tones, levels[y])
