@@ -1,0 +1,22 @@
+"""Files on the command line."""
+
+from pathlib import Path
+
+import click
+
+PHOTO = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class OutFile(click.ParamType[Path]):
+    """A file to write, whose folder is there."""
+
+    name = "file"
+
+    def convert(self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path, or a sentence about what is in its way."""
+        path = Path(value)
+        if not path.parent.is_dir():
+            self.fail(f"There is no folder {str(path.parent)!r}: make it, or name another.", param, ctx)
+        if path.is_dir():
+            self.fail(f"{str(path)!r} is a folder: name a file in it.", param, ctx)
+        return path

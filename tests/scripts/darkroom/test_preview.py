@@ -1,0 +1,165 @@
+"""`darkroom preview`: the worker's bytes without a server, and what it says about what is wrong."""
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from config import LADDERS, Limits
+from filters.compile import compile_recipe
+from filters.recipe import parse_recipe
+from jobs.job import OwnLook
+from pipeline.photo import render_photo
+from scripts.darkroom.app import App
+from scripts.darkroom.main import darkroom
+from scripts.sample import sample_photo
+
+SIZE = 120, 170
+INVERTED = "LUT_1D_SIZE 2\n1 1 1\n0 0 0\n"
+
+
+@pytest.fixture
+def photo(tmp_path):
+    """A small photo that lies on its side."""
+    file = tmp_path / "photo.jpg"
+    file.write_bytes(sample_photo(*SIZE, orientation=6))
+    return file
+
+
+@pytest.fixture
+def inverted(tmp_path):
+    """A .cube file that turns colours into their opposites."""
+    file = tmp_path / "inverted.cube"
+    file.write_text(INVERTED)
+    return file
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch, tmp_path):
+    """No settings, no stack, and a folder of its own to write to."""
+    for name in ("DATABASE_URL", "GEARMAN_SERVERS", "S3_BUCKET"):
+        monkeypatch.delenv(f"DARKROOM_{name}", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*words, code=0):
+    result = CliRunner().invoke(darkroom, ["--dir", "none", "preview", *map(str, words)])
+    assert result.exit_code == code, result.output
+    return " ".join(result.output.split())
+
+
+def workers_bytes(photo, recipe, name="w1080"):
+    images = render_photo(
+        photo.read_bytes(), LADDERS["standard"], Limits(), compile_recipe(parse_recipe(recipe))
+    ).images
+    return next(bytes(image.data) for image in images if image.name == name)
+
+
+def pixels(file):
+    return np.asarray(Image.open(file), np.float64)
+
+
+@pytest.mark.parametrize(("width", "name"), [((), "w1080"), (("--width", 640), "w640"), (("--width", 320), "w320")])
+def test_its_file_has_the_workers_bytes(photo, tmp_path, width, name):
+    run(photo, "--edit", "warmth=40", "--edit", "crop=0.1,0.1,0.5,0.8", "-o", "out.jpg", *width)
+
+    recipe = {
+        "adjustments": {"warmth": 40},
+        "geometry": {"crop": {"left": 0.1, "top": 0.1, "width": 0.5, "height": 0.8}},
+    }
+    assert (tmp_path / "out.jpg").read_bytes() == workers_bytes(photo, recipe, name)
+
+
+def test_any_other_width_is_made_for_itself(photo, tmp_path):
+    run(photo, "--width", 57, "-o", "out.jpg")
+
+    assert Image.open("out.jpg").size == (57, 81)
+
+
+def test_a_look_is_the_workers_too(photo):
+    run(photo, "--look", "clarendon", "--strength", 60)
+
+    recipe = {"look": {"name": "clarendon", "strength": 60}}
+    assert photo.with_name("photo-clarendon.jpg").read_bytes() == workers_bytes(photo, recipe)
+
+
+def test_a_cube_file_is_a_look(photo, inverted):
+    run(photo, "-o", "plain.jpg")
+    run(photo, "--look", inverted, "-o", "out.jpg")
+
+    assert np.abs(pixels("out.jpg") + pixels("plain.jpg") - 255).mean() < 4
+
+
+def test_before_and_after_stand_side_by_side(photo, inverted):
+    run(photo, "--look", inverted, "--edit", "rotate=90", "--compare", "-o", "both.jpg")
+
+    both = pixels("both.jpg")
+    assert both.shape == (SIZE[0], 2 * SIZE[1] + round(SIZE[1] / 60), 3)
+    assert np.abs(both[:, : SIZE[1]] + both[:, -SIZE[1] :] - 255).mean() < 6
+
+
+def test_a_look_of_the_ledger_is_asked_of_the_ledger(photo, inverted, monkeypatch):
+    class Ledger:
+        def looks(self):
+            return [OwnLook(name="dusk", bytes=1, sha256="", added_at=None)]
+
+        def look(self, name):
+            from filters.cube import pack, read_cube
+
+            return {"dusk": pack(read_cube(INVERTED, "dusk"))}[name]
+
+    monkeypatch.setattr(App, "ledger", Ledger())
+    run(photo, "--look", "dusk", "-o", "kept.jpg")
+    run(photo, "--look", inverted, "-o", "file.jpg")
+
+    assert photo.with_name("kept.jpg").read_bytes() == photo.with_name("file.jpg").read_bytes()
+    assert "did you mean dusk" in run(photo, "--look", "dusc", code=4)
+
+
+def test_a_photo_that_is_not_there_is_named(tmp_path):
+    assert "'nowhere.jpg' does not exist" in run("nowhere.jpg", code=2)
+
+
+def test_a_file_that_is_no_photo_is_refused_as_by_a_worker(tmp_path):
+    (tmp_path / "text.jpg").write_text("no photo at all")
+
+    assert "looks like no photo" in run("text.jpg", code=4)
+    assert not (tmp_path / "text-edited.jpg").exists()
+
+
+def test_an_unknown_look_comes_with_the_nearest_names(photo):
+    assert "did you mean clarendon" in run(photo, "--look", "clarendn", code=4)
+
+
+def test_a_folder_that_is_not_there_is_named_before_any_work(photo):
+    assert "There is no folder 'nowhere'" in run(photo, "-o", "nowhere/out.jpg", code=2)
+
+
+def test_a_folder_cannot_be_written_like_a_file(photo, tmp_path):
+    assert "is a folder" in run(photo, "-o", tmp_path, code=2)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("LUT_1D_SIZE 2\n0 0 0\n1 nan 1\n", "broken.cube: line 3:"), ("hello", "broken.cube: line 1:"), ("", "no size")],
+)
+def test_a_broken_cube_file_is_explained(photo, tmp_path, text, message):
+    (tmp_path / "broken.cube").write_text(text)
+
+    assert message in run(photo, "--look", "broken.cube", code=2)
+
+
+def test_a_cube_file_that_is_not_there_is_named(photo):
+    assert "There is no file 'nowhere.cube'" in run(photo, "--look", "nowhere.cube", code=2)
+
+
+def test_what_a_strength_without_a_look_means_is_asked(photo):
+    assert "name one with --look" in run(photo, "--strength", 50, code=2)
+
+
+def test_a_comparison_is_a_jpeg_without_metadata(photo):
+    run(photo, "--compare", "-o", "both.jpg")
+
+    assert Image.open(BytesIO(photo.with_name("both.jpg").read_bytes())).getexif() == {}
