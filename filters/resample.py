@@ -25,6 +25,7 @@ _TABLE = types.Tuple((int32[::1], int16[:, ::1]))  # type: ignore[no-untyped-cal
 
 LOBES = 3
 WEIGHT_ONE = 1 << 15
+ROUNDING = 1e-6  # of a pixel: what a box's edges may be off by what they were computed with
 BAND = 128  # rows of a band at most: 1.5 MB for a picture 2,000 wide
 STRIP = 768  # samples of the columns' pass at a time: a band's source rows fit the second-level cache
 COLUMNS_TILE = 16  # rows that are turned together
@@ -37,12 +38,12 @@ TRANSPOSED = frozenset({5, 6, 7, 8})
 
 @dataclass(frozen=True, kw_only=True)
 class Box:
-    """A part of a picture, in pixels of the stored orientation. It may begin between two pixels."""
+    """A part of a picture, in pixels of the stored orientation. It may begin and end between two pixels."""
 
     top: float
     left: float
-    height: int
-    width: int
+    height: float
+    width: float
 
 
 def resample(pixels: Pixels, height: int, width: int, *, orientation: int = 1, box: Box | None = None) -> Pixels:
@@ -77,24 +78,26 @@ def turn_upright(pixels: Pixels, orientation: int) -> Pixels:
 
 
 @lru_cache(maxsize=64)
-def filter_table(size: int, reduced: int, offset: float, *, reverse: bool) -> Table:
+def filter_table(size: float, reduced: int, offset: float, *, reverse: bool) -> Table:
     """For each of `reduced` samples: the first of the source samples that count, and their weights in 1/32768.
 
-    The `size` source samples begin at `offset`, perhaps in the middle of one. Returns starts (reduced,) int32 and
-    weights (reduced, taps) int16.
+    The `size` source samples begin at `offset`, perhaps in the middle of one, and may end in the middle of one. Returns
+    starts (reduced,) int32 and weights (reduced, taps) int16.
     """
     ratio = size / reduced
-    taps = min(size, ceil(2 * LOBES * ratio))
+    stretch = max(1.0, ratio)  # a part of a picture, rounded to whole pixels, may be enlarged by less than one
     whole, part = divmod(offset, 1)
+    touched = ceil(part + size - ROUNDING)
+    taps = min(touched if size % 1 else int(size), ceil(2 * LOBES * stretch))
     centres = part + (np.arange(reduced) + 0.5) * ratio
-    starts = np.clip(np.rint(centres - taps / 2), 0, ceil(part + size) - taps).astype(np.int32)
-    distances = (starts[:, None] + np.arange(taps) + 0.5 - centres[:, None]) / ratio
-    weights = _fixed_point(np.where(abs(distances) < LOBES, np.sinc(distances) * np.sinc(distances / LOBES), 0.0))
+    starts = np.clip(np.rint(centres - taps / 2), 0, touched - taps).astype(np.int32)
+    distances = (starts[:, None] + np.arange(taps) + 0.5 - centres[:, None]) / stretch
+    weights = fixed_point(np.where(abs(distances) < LOBES, np.sinc(distances) * np.sinc(distances / LOBES), 0.0))
     step = -1 if reverse else 1
     return np.ascontiguousarray(starts[::step]) + np.int32(whole), np.ascontiguousarray(weights[::step])
 
 
-def _fixed_point(weights: NDArray[np.float64]) -> Samples:
+def fixed_point(weights: NDArray[np.float64]) -> Samples:
     """Weights that sum to exactly one in each row; the largest takes what rounding left over."""
     fixed: NDArray[np.int32] = np.rint(weights / weights.sum(axis=1, keepdims=True) * WEIGHT_ONE).astype(np.int32)
     fixed[np.arange(len(fixed)), fixed.argmax(axis=1)] += WEIGHT_ONE - fixed.sum(axis=1)

@@ -1,4 +1,4 @@
-"""From a photo's bytes to its renditions and facts."""
+"""From a photo's bytes, and what is to be done to it, to its renditions and facts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,9 +8,12 @@ from numpy.typing import NDArray
 
 from config.limits import Limits
 from config.presets import PhotoPreset
+from filters.geometry import edited_size, reframe
+from filters.program import Program
 from filters.resample import Box, resample
 from pipeline.color import profile_name, to_srgb
 from pipeline.decode import decode
+from pipeline.decode.jpeg import HEADROOM
 from pipeline.encode import encode
 from pipeline.fingerprint import dominant_colour, perceptual_hash
 from pipeline.headers import Header, read_header
@@ -24,33 +27,44 @@ THUMB = 32  # pixels each way, whatever the shape: plenty for the seven waves of
 SQUARE_HEADROOM = 2  # reduced twice by less, a picture loses sharpness
 
 
-def render_photo(data: bytes | memoryview, ladder: Sequence[PhotoPreset], limits: Limits) -> Rendered:
-    """Make every rendition of the ladder, upright and in sRGB. The same bytes in give the same bytes out.
+def render_photo(
+    data: bytes | memoryview, ladder: Sequence[PhotoPreset], limits: Limits, program: Program | None = None
+) -> Rendered:
+    """Make every rendition of the ladder, edited, upright and in sRGB. The same in gives the same bytes out.
+
+    `program` is a compiled recipe, by default one that does nothing. The ladder's sizes count from the edited frame,
+    which is not enlarged either: a crop of 300 pixels has renditions of at most 300. `Rendered` tells the original's
+    size.
 
     Raises:
         Rejected: what `pipeline.headers.read_header` and `pipeline.decode.decode` refuse.
         UncleanRenditionError: what we made is not fit to be published.
     """
-    watch = Stopwatch()
+    watch, program = Stopwatch(), program or Program()
     with watch.stage("header"):
         header = read_header(data, limits)
-    height, width = header.upright
-    base_height, base_width = base_size(height, width, ladder)
+    frame = edited_size(*header.upright, program.geometry)
+    size = base_size(*frame, ladder)
     with watch.stage("decode"):
-        picture = decode(data, header, max(base_height / height, base_width / width))
+        picture = decode(data, header, decode_scale(header, frame, size, limits))
     with watch.stage("resample"):
-        reduced = resample(picture.pixels, base_height, base_width, orientation=picture.orientation)
+        reduced = reframe(picture.pixels, *size, program.geometry, orientation=picture.orientation)
     with watch.stage("color"):
-        base = to_srgb(reduced, picture.profile)
+        unedited = to_srgb(reduced, picture.profile)
+    with watch.stage("edit"):
+        base = program.apply(unedited)
     with watch.stage("resample"):
-        pictures = draw(base, height, width, ladder)
+        pictures = draw(base, *frame, ladder)
+    with watch.stage("edit"):
+        finished = [program.finish(pixels) for pixels in pictures]
     with watch.stage("encode"):
-        images = tuple(encode(pixels, preset) for pixels, preset in zip(pictures, ladder, strict=True))
+        images = tuple(encode(pixels, preset) for pixels, preset in zip(finished, ladder, strict=True))
     with watch.stage("placeholders"):
         facts = {**header_facts(header), **look_facts(smallest_whole(base, pictures, ladder))}
     with watch.stage("verify"):
         for image in images:
             verify(image)
+    height, width = header.upright
     return Rendered(width=width, height=height, facts=facts, images=images, timings=watch.timings)
 
 
@@ -66,8 +80,18 @@ def base_size(height: int, width: int, ladder: Sequence[PhotoPreset]) -> tuple[i
     return max(covering_size(height, width, preset) for preset in ladder)
 
 
+def decode_scale(header: Header, frame: tuple[int, int], size: tuple[int, int], limits: Limits) -> float:
+    """The least scale at which to decode, so that the edited frame can be drawn at `size` without enlarging.
+
+    A JPEG of more pixels than any other photo may have is decoded at half its size at most, to keep to the memory that
+    others are given: a crop of less than a ladder's width of it is drawn from half the pixels.
+    """
+    scale = max(size[0] / frame[0], size[1] / frame[1])
+    return min(scale, 0.5 / HEADROOM) if header.height * header.width > limits.pixels else scale
+
+
 def draw(base: Pixels, height: int, width: int, ladder: Sequence[PhotoPreset]) -> list[Pixels]:
-    """The ladder's pictures, each from the next larger; `height` and `width` are the original's."""
+    """The ladder's pictures, each from the next larger; `height` and `width` are the edited frame's."""
     pictures, whole = [], [base]
     for preset in ladder:
         if preset.shape == "square":

@@ -198,7 +198,7 @@ def test_the_record_tells_how_the_photo_was_made_and_how_it_looks():
 
 
 def test_each_stage_is_timed():
-    stages = ("header", "decode", "resample", "color", "encode", "placeholders", "verify")
+    stages = ("header", "decode", "resample", "color", "edit", "encode", "placeholders", "verify")
 
     timings = render_photo(original(), LADDER, LIMITS).timings
 
