@@ -2,24 +2,42 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from config import PhotoPreset
+from filters.recipe import Recipe, canonical
+from pipeline.services import Edits
 
 ENGINE = 1  # raise it when the same original and ladder come to other bytes than before
+TOOLS = 1  # raise it when the same recipe comes to other pixels than before
+NO_EDITS = Edits()
 
 
 def rendition_key(
-    media_id: int, original_sha256: str, ladder: Sequence[PhotoPreset], place: int, extension: str
+    media_id: int,
+    original_sha256: str,
+    ladder: Sequence[PhotoPreset],
+    place: int,
+    extension: str,
+    edits: Edits = NO_EDITS,
 ) -> str:
     """The key `m/<media_id>/<hash>.<extension>` of the ladder's rendition at `place`.
 
-    The hash is of all that decides the bytes: the original, the engine, and the parameters of the whole ladder, since
-    each picture is drawn from the next larger one. So a retry writes to the same key, a changed ladder to others, and
-    a cache may keep what it has for ever. The presets' names decide nothing and are left out.
+    The hash is of all that decides the bytes: the original, the engine, the edits, and the parameters of the whole
+    ladder, since each picture is drawn from the next larger one. So a retry writes to the same key, a changed ladder
+    or recipe to others, and a cache may keep what it has for ever. The presets' names decide nothing and are left out.
     """
-    parameters = [{name: value for name, value in asdict(preset).items() if name != "name"} for preset in ladder]
-    recipe = {"original": original_sha256, "ladder": parameters, "place": place, "engine": ENGINE}
-    canonical = json.dumps(recipe, sort_keys=True, separators=(",", ":"))
-    return f"m/{media_id}/{hashlib.sha256(canonical.encode()).hexdigest()[:32]}.{extension}"
+    rungs = [{name: value for name, value in asdict(preset).items() if name != "name"} for preset in ladder]
+    parameters = {"original": original_sha256, "ladder": rungs, "place": place, "engine": ENGINE}
+    text = json.dumps({**parameters, **edit_parameters(edits)}, sort_keys=True, separators=(",", ":"))
+    return f"m/{media_id}/{hashlib.sha256(text.encode()).hexdigest()[:32]}.{extension}"
+
+
+def edit_parameters(edits: Edits) -> Mapping[str, Any]:
+    """What edits add to the hash; nothing if they change nothing, as in the keys from before there were recipes."""
+    if edits.recipe == Recipe():
+        return {}
+    own_look = {"look": hashlib.sha256(edits.look).hexdigest()} if edits.look else {}
+    return {"recipe": canonical(edits.recipe), "tools": TOOLS, **own_look}

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from config import Limits, PhotoPreset
 from jobs.job import Job, Publication, Rendition
 from jobs.ladders import find_ladder
+from jobs.ledger import Ledger
+from jobs.recipes import own_look, read_recipe
 from pipeline.keys import rendition_key
-from pipeline.services import Encoded, Rendered, Services, StoredObject
+from pipeline.services import Edits, Encoded, Rendered, Services, StoredObject
 from pipeline.stopwatch import Stopwatch
 
 
@@ -37,12 +39,13 @@ def process_photo(job: Job, services: Services, limits: Limits, on_wait: Callabl
     watch = Stopwatch()
     ladder = find_ladder(job.ladder)
     with watch.stage("fetch"):
+        edits = find_edits(job, services.ledger)
         original = services.store.read(job.source_key, limits.photo_bytes)
     with watch.stage("hands"):
-        rendered = services.hands.render(original, job.ladder, on_wait)
+        rendered = services.hands.render(original, job.ladder, edits, on_wait)
     with watch.stage("store"):
         sha256 = hashlib.sha256(original).hexdigest()
-        objects = name_renditions(job, sha256, ladder, rendered.images)
+        objects = name_renditions(job, sha256, ladder, edits, rendered.images)
         services.store.write_all(objects)
     publication = describe(rendered, sha256, objects, {**rendered.timings, **watch.timings})
     with watch.stage("publish"):
@@ -50,13 +53,24 @@ def process_photo(job: Job, services: Services, limits: Limits, on_wait: Callabl
     return Processed(published=published, timings={**rendered.timings, **watch.timings})
 
 
+def find_edits(job: Job, ledger: Ledger) -> Edits:
+    """What the job's recipe asks for. A look of one's own is fetched here, because the hands reach no ledger.
+
+    Raises:
+        Rejected: `bad_recipe` for one that this release does not understand, `unknown_look`.
+    """
+    recipe = read_recipe(job.recipe)
+    name = own_look(recipe)
+    return Edits(recipe=recipe, look=ledger.look(name) if name else b"")
+
+
 def name_renditions(
-    job: Job, sha256: str, ladder: Sequence[PhotoPreset], images: Sequence[Encoded]
+    job: Job, sha256: str, ladder: Sequence[PhotoPreset], edits: Edits, images: Sequence[Encoded]
 ) -> list[StoredObject]:
     """The ladder's renditions with their places in the store. `sha256` is the original's, hexadecimal."""
     return [
         StoredObject(
-            key=rendition_key(job.media_id, sha256, ladder, place, image.extension),
+            key=rendition_key(job.media_id, sha256, ladder, place, image.extension, edits),
             data=image.data,
             content_type=image.content_type,
             crc32=zlib.crc32(image.data),

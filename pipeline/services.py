@@ -1,9 +1,10 @@
 """The outside world, as the flow sees it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from filters.recipe import Recipe
 from jobs.ledger import Ledger
 
 
@@ -33,6 +34,14 @@ class Store(Protocol):
 
     def url(self, key: str, seconds: int) -> str:
         """A presigned address from which anybody can fetch the object for so long."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edits:
+    """What is to be done to an original: by default nothing."""
+
+    recipe: Recipe = field(default_factory=Recipe)
+    look: bytes = b""  # the recipe's look, if it is one of one's own, as `filters.cube.pack` makes it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +77,11 @@ class Hands(Protocol):
             Unavailable: it does not come up.
         """
 
-    def render(self, original: bytes, ladder: str, on_wait: Callable[[], None]) -> Rendered:
-        """Render a photo, calling `on_wait` about every second meanwhile; whatever that raises ends the render.
+    def render(self, original: bytes, ladder: str, edits: Edits, on_wait: Callable[[], None]) -> Rendered:
+        """Edit and render a photo, calling `on_wait` about every second meanwhile; what that raises ends the render.
 
         Raises:
-            Rejected: the media is at fault.
+            Rejected: the media or its edits are at fault.
             HandsDied: the renderer was killed by a signal or a limit.
         """
 

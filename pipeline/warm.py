@@ -10,6 +10,16 @@ import threading
 import time
 
 TELL_AFTER_SECONDS = 2.0
+SLIDERS = ("lux", "structure", "brightness", "contrast", "warmth", "saturation", "fade", "highlights", "shadows")
+EVERY_KERNEL = {
+    "geometry": {"straighten": 2},
+    "adjustments": {
+        **dict.fromkeys((*SLIDERS, "vignette", "sharpen"), 10),
+        "tint_shadows": {"colour": "blue"},
+        "tint_highlights": {"colour": "yellow"},
+        "tilt_shift": {"strength": 10},
+    },
+}  # a recipe with every tool
 
 
 def warm() -> None:
@@ -18,11 +28,14 @@ def warm() -> None:
     import numpy as np  # noqa: PLC0415
 
     from config import LADDERS, Limits  # noqa: PLC0415
-    from pipeline.photo import render_photo  # noqa: PLC0415
+    from filters.recipe import parse_recipe  # noqa: PLC0415
+    from pipeline.edit import render_edited  # noqa: PLC0415
+    from pipeline.services import Edits  # noqa: PLC0415
 
     cv2.setNumThreads(1)
     _, sample = cv2.imencode(".jpg", np.zeros((300, 400, 3), np.uint8))
-    render_photo(sample.tobytes(), LADDERS["standard"], Limits())
+    for recipe in ({}, EVERY_KERNEL):
+        render_edited(sample.tobytes(), LADDERS["standard"], Limits(), Edits(recipe=parse_recipe(recipe)))
 
 
 def main() -> int:

@@ -32,8 +32,8 @@ def test_no_other_distribution_has_our_top_level_names():
     assert {name: set(owners.get(name, [])) - {"darkroom"} for name in OURS} == {name: set() for name in OURS}
 
 
-def test_a_wheel_holds_every_module_template_and_migration(wheel):
-    kinds = ("*.py", "*.sql", "templates/*")
+def test_a_wheel_holds_every_module_template_migration_and_look(wheel):
+    kinds = ("*.py", "*.sql", "templates/*", "looks/*.json")
     expected = {
         str(file.relative_to(ROOT))
         for package in OURS

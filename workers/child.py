@@ -14,7 +14,7 @@ from pathlib import Path
 
 from config import LADDERS, Limits
 from jobs.errors import HandsDied, Rejected, Unavailable
-from pipeline.services import Rendered
+from pipeline.services import Edits, Rendered
 from workers import wire
 from workers.exits import OUT_OF_MEMORY
 from workers.sandbox import resident_bytes
@@ -98,16 +98,16 @@ class Child:
             raise Unavailable(f"the renderer cannot start (exit status {status}): {self._tail()}")
         return answer
 
-    def render(self, original: bytes, ladder: str, on_wait: Callable[[], None]) -> Rendered | Rejected:
+    def render(self, original: bytes, ladder: str, edits: Edits, on_wait: Callable[[], None]) -> Rendered | Rejected:
         """What one photo came to. After an exception this child is of no more use: kill it.
 
         Raises:
             HandsDied: it died, answered nonsense, or not within the wall limit.
         """
         os.ftruncate(self._said, 0)
-        wire.put(self._original, original)
+        request = wire.request(self._original, original, ladder, edits)
         with contextlib.suppress(ConnectionError):  # a child that is dead by now is noticed below, with the cause
-            wire.send(self._socket, wire.request(ladder, len(original)))
+            wire.send(self._socket, request)
         try:
             return self._read(self._wait(self._limits.photo_wall_seconds, on_wait), ladder)
         except TimeoutError as error:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from config import Limits
 from jobs.errors import Rejected
-from pipeline.services import Rendered
+from pipeline.services import Edits, Rendered
 from workers.child import RENDERER, Child
 from workers.log import Log
 from workers.pauses import pause_seconds
@@ -39,11 +39,11 @@ class ChildHands:
         """
         self._ready(on_wait)
 
-    def render(self, original: bytes, ladder: str, on_wait: Callable[[], None]) -> Rendered:
+    def render(self, original: bytes, ladder: str, edits: Edits, on_wait: Callable[[], None]) -> Rendered:
         """See `pipeline.services.Hands`."""
         child = self._ready(on_wait)
         try:
-            outcome = child.render(original, ladder, on_wait)
+            outcome = child.render(original, ladder, edits, on_wait)
         except BaseException:
             self.close()
             raise

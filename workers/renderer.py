@@ -16,11 +16,11 @@ from collections.abc import Callable, Sequence
 
 from config import LADDERS, Limits, PhotoPreset
 from jobs.errors import Rejected
-from pipeline.services import Rendered
+from pipeline.services import Edits, Rendered
 from workers import sandbox, wire
 from workers.exits import OUT_OF_MEMORY
 
-Render = Callable[[bytes, Sequence[PhotoPreset], Limits], Rendered]
+Render = Callable[[bytes, Sequence[PhotoPreset], Limits, Edits], Rendered]
 
 
 def main(arguments: Sequence[str], load: Callable[[], Render]) -> int:
@@ -48,20 +48,20 @@ def main(arguments: Sequence[str], load: Callable[[], Render]) -> int:
 
 def answer(request: wire.Message, render: Render, limits: Limits, original: int, result: int) -> wire.Message:
     """Render the photo that lies in the memory file `original` and leave its renditions in `result`."""
-    data = wire.take(original, request["bytes"])
     try:
-        return wire.rendered_answer(render(data, LADDERS[request["ladder"]], limits), result)
+        data, ladder, edits = wire.read_request(request, original)
+        return wire.rendered_answer(render(data, LADDERS[ladder], limits, edits), result)
     except Rejected as rejected:
         return wire.rejected_answer(rejected)
 
 
 def load_photo() -> Render:
-    """`pipeline.photo.render_photo`, warm: its kernels compiled, its tables built, one thread a library."""
-    from pipeline.photo import render_photo  # noqa: PLC0415 - its libraries may start threads
+    """`pipeline.edit.render_edited`, warm: its kernels compiled, its tables built, one thread a library."""
+    from pipeline.edit import render_edited  # noqa: PLC0415 - its libraries may start threads
     from pipeline.warm import warm  # noqa: PLC0415
 
     warm()
-    return render_photo
+    return render_edited
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """What passes between a head and its hands: JSON packets, and two memory files for the bytes.
 
-The head creates both memory files and the child inherits them: the original lies in one, the renditions come back in
-the other. The head never maps a file that the child can shorten, and believes nothing of an answer that it has not
-checked here: by then a stranger's file may be speaking.
+The head creates both memory files and the child inherits them: the original and a look of one's own lie in one, the
+renditions come back in the other. The head never maps a file that the child can shorten, and believes nothing of an
+answer that it has not checked here: by then a stranger's file may be speaking.
 """
 
 import fcntl
@@ -15,8 +15,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from config import PhotoPreset
+from filters.recipe import canonical
 from jobs.errors import DarkroomError, Rejected
-from pipeline.services import Encoded, Rendered
+from jobs.looks import LOOK_BYTES
+from jobs.recipes import read_recipe
+from pipeline.services import Edits, Encoded, Rendered
 
 PACKET_BYTES = 64 * 1024  # one packet of a SOCK_SEQPACKET pair holds one message; well under the kernel's send buffer
 REASON_CHARACTERS = 500
@@ -83,9 +86,25 @@ def receive(connection: socket.socket) -> Message | None:
     return _parse(packet) if packet else None
 
 
-def request(ladder: str, size: int) -> Message:
-    """The head's message for one photo of `size` bytes in the first memory file."""
-    return {"ladder": ladder, "bytes": size}
+def request(descriptor: int, original: bytes, ladder: str, edits: Edits) -> Message:
+    """The head's message for one photo; its bytes, and behind them its look's, go to the first memory file."""
+    put(descriptor, edits.look, put(descriptor, original))
+    sizes = {"bytes": len(original), "look_bytes": len(edits.look)}
+    return {"ladder": ladder, "recipe": canonical(edits.recipe), **sizes}
+
+
+def read_request(message: Message, descriptor: int) -> tuple[bytes, str, Edits]:
+    """The original, the ladder's name and the edits of the head's message.
+
+    Raises:
+        GarbledError: what it announces is not there, or more than a look can have.
+        Rejected: `bad_recipe`.
+    """
+    size, look_size = message["bytes"], message["look_bytes"]
+    if not 0 <= look_size <= LOOK_BYTES:
+        raise GarbledError(f"a look of {look_size} bytes")
+    original, look = take(descriptor, size), take(descriptor, look_size, size)
+    return original, message["ladder"], Edits(recipe=read_recipe(message["recipe"]), look=look)
 
 
 def rendered_answer(rendered: Rendered, descriptor: int) -> Message:

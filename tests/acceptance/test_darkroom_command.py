@@ -203,6 +203,41 @@ def test_a_media_is_made_anew_and_an_earlier_generation_published_again(run, pho
     assert history[0]["renditions"] == history[2]["renditions"]
 
 
+def test_a_photo_is_submitted_with_a_look_edited_again_made_anew_and_brought_back(run, photo):
+    options = ("--look", "clarendon", "--strength", 80, "--edit", "warmth=20")
+    (submitted,) = read(run("submit", photo, "--owner", 7, *options, "--wait", "--json"))
+    media_id = submitted["media"]["media_id"]
+    recipe = {"look": {"name": "clarendon", "strength": 80}, "adjustments": {"warmth": 20}}
+
+    for words in (("edit", media_id, "--look", "juno"), ("reprocess", media_id)):
+        read(run("job", "wait", read(run("media", *words, "--json"))["job_id"], "--json"))
+    rolled = read(run("media", "rollback", media_id, "--to", 1, "--json"))
+    history = read(run("media", "history", media_id, "--json"))
+
+    juno = {"look": {"name": "juno"}}
+    assert submitted["job"]["recipe"] == submitted["media"]["recipe"] == rolled["recipe"] == recipe
+    assert [record["recipe"] for record in history] == [recipe, juno, juno, recipe]
+    assert json.dumps(recipe["look"]) in run("media", "show", media_id).stdout
+    assert run("media", "history", media_id).stdout.count("juno") == 2
+
+
+def test_the_same_photo_with_another_recipe_is_another_job_on_the_same_original(run, photo):
+    looks = ((), ("--look", "aden"), ("--look", "aden"), ("--look", "juno"))
+    jobs = [read(run("submit", photo, "--owner", 7, *look, "--wait", "--json"))[0] for look in looks]
+
+    assert len({result["job"]["job_id"] for result in jobs}) == 3
+    assert len({result["media"]["source_key"] for result in jobs}) == 1
+
+
+def test_an_unknown_look_is_refused_before_the_photo_is_stored(run, photo, monkeypatch):
+    monkeypatch.setattr("scripts.darkroom.submit.store", None)
+
+    result = run("submit", photo, "--owner", 7, "--look", "clarendn")
+
+    assert result.exit_code == 4
+    assert "did you mean clarendon" in result.output
+
+
 def test_status_shows_every_server_the_queue_and_the_workers(run):
     overview = read(run("status", "--json"))
 

@@ -350,6 +350,8 @@ def test_ids_carry_the_owners_shard_and_rise_with_time(ledger):
         "INSERT INTO darkroom.outbox (owner_id, media_id, version, topic, payload) VALUES (1, 1, 1, 'a', '{}')",
         "SELECT darkroom.reject('a', 'b')",
         "SELECT nextval('darkroom.ids')",
+        "INSERT INTO darkroom.looks (name, sha256, data) VALUES ('mine', 'a', 'b')",
+        "DELETE FROM darkroom.looks",
         "CREATE TABLE darkroom.mine ()",
     ],
 )

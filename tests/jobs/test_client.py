@@ -1,6 +1,7 @@
 """A frontend's client over a real ledger, with job servers in every condition."""
 
 import dataclasses
+import hashlib
 import os
 import threading
 import time
@@ -10,7 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from config import Settings
+from filters.recipe import Adjustments, Recipe, parse_recipe
 from jobs import Client
+from jobs.client import default_key
 from jobs.errors import LedgerUnavailable, Rejected
 from jobs.gearman import survey
 from jobs.job import JobState, Lane
@@ -108,6 +111,49 @@ def test_an_original_whose_key_is_as_long_as_may_be_needs_no_key_for_its_job(cli
     assert client.submit(OWNER, source_key).job_id == client.submit(OWNER, source_key).job_id
 
 
+def test_a_recipe_is_kept_in_its_canonical_form(client, source_key):
+    recipe = {"look": {"strength": 80.0, "name": "clarendon"}, "adjustments": {"fade": 0, "warmth": 20.00001}}
+
+    receipt = client.submit(OWNER, source_key, recipe=recipe)
+
+    kept = {"look": {"name": "clarendon", "strength": 80}, "adjustments": {"warmth": 20}}
+    assert client.status(receipt.job_id).recipe == kept
+    assert client.submit(OWNER, source_key, recipe=parse_recipe(kept)).job_id == receipt.job_id
+
+
+def test_without_a_key_another_recipe_is_another_job_and_one_that_changes_nothing_is_not(client, source_key):
+    recipes = [
+        None,
+        {},
+        {"look": {"name": "aden", "strength": 0}},
+        {"look": {"name": "aden"}},
+        {"look": {"name": "juno"}},
+    ]
+    jobs = [client.submit(OWNER, source_key, recipe=recipe).job_id for recipe in recipes]
+
+    assert jobs[0] == jobs[1] == jobs[2]
+    assert len(set(jobs)) == 3
+
+
+def test_the_key_of_a_job_without_a_recipe_is_what_it_was_before_there_were_recipes():
+    assert default_key("o/7/x", "standard", Recipe(), None) == hashlib.sha256(b"o/7/x standard").hexdigest()
+
+
+def test_a_look_of_ones_own_can_be_asked_for_once_it_is_added(client, stack, source_key):
+    name = f"look-{source_key[-12:]}"
+    recipe = {"look": {"name": name}}
+    with pytest.raises(Rejected, match="there is no look") as caught:
+        client.submit(OWNER, source_key, recipe=recipe)
+    assert caught.value.code == "unknown_look"
+    assert [s for s in PostgresLedger(stack.settings.database_url).jobs(limit=50) if s.recipe == recipe] == []
+
+    PostgresLedger(stack.settings.database_url).add_look(name, b"table")
+
+    assert client.status(client.submit(OWNER, source_key, recipe=recipe).job_id).recipe == recipe
+    with pytest.raises(Rejected, match=f"did you mean .*{name}"):
+        client.check_recipe({"look": {"name": f"{name}s"}})
+
+
 def test_the_batch_lane_is_kept(client, source_key):
     receipt = client.submit(OWNER, source_key, lane="batch")
 
@@ -127,6 +173,10 @@ def test_the_batch_lane_is_kept(client, source_key):
         ({"key": ""}, "bad_key", "200"),
         ({"key": "k" * 201}, "bad_key", "200"),
         ({"source_key": ""}, "bad_key", "200"),
+        ({"recipe": {"adjustments": {"warmth": 120}}}, "bad_recipe", "adjustments.warmth: 120 .* -100 to 100"),
+        ({"recipe": []}, "bad_recipe", "a list is no object"),
+        ({"recipe": Recipe(adjustments=Adjustments(fade=-1))}, "bad_recipe", "adjustments.fade: -1"),
+        ({"recipe": {"look": {"name": "X-Pro II"}}}, "unknown_look", "did you mean xpro2"),
     ],
 )
 def test_an_order_that_makes_no_sense_is_rejected_before_any_server_is_asked(wrong, code, says):

@@ -52,6 +52,12 @@ def ask(dsn: str, question: str) -> Any:
         return cursor.fetchone()[0] if cursor.description else None
 
 
+def row(dsn: str, question: str) -> tuple[Any, ...]:
+    with closing(psycopg2.connect(dsn)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(question)
+        return cursor.fetchone()
+
+
 def add_jobs(dsn: str, *, first: int, last: int, state: str) -> None:
     """Jobs with these ids, each of a media of its own, in their first attempt and due in an hour."""
     ids = f"generate_series({first}, {last}) AS id"
@@ -192,6 +198,7 @@ def test_a_packaged_copy_of_the_migrations_is_the_same_to_the_database(dsn, tmp_
     "step",
     [
         "claim(3001, 'worker', 60)",
+        "claim_recipe(3001, 'worker', 60)",
         "beat(3001, 1, 60)",
         "fail(3001, 1, 'code', 'reason', 'queued', 0)",
         "finish(3001, 1, 'aa', 7, 5, '{}', '{}', '{}')",
@@ -224,6 +231,37 @@ def test_a_sweep_reads_only_what_is_due(dsn):
     )
 
     assert read == 0
+
+
+def test_programs_of_the_release_before_recipes_go_on_and_get_no_photo_whose_recipe_they_would_leave_out(dsn):
+    """What they send, word for word."""
+    migrate(dsn)
+    submit = "SELECT count(*), min(job_id) FROM darkroom.submit(7, 'photo', '{}', 'o/7/x', 'standard', 'batch', NULL)"
+    claim = "SELECT * FROM darkroom.claim({}, 'worker', 60)"
+    ledger = PostgresLedger(dsn)
+    edited = ledger.submit(Order(owner_id=7, key="edited", source_key="o/7/x", recipe={"look": {"name": "aden"}}))
+    ask(dsn, submit.format("plain"))
+    plain = ledger.jobs(limit=1)[0]
+
+    assert plain.recipe == {}
+    assert ask(dsn, f"SELECT count(*) FROM ({claim.format(edited.job_id)}) AS claimed") == 0
+    assert len(row(dsn, claim.format(plain.job_id))) == 9
+    assert ledger.claim(edited.job_id, "newer", 60).recipe == {"look": {"name": "aden"}}
+
+
+def test_media_from_before_there_were_recipes_have_none(dsn, tmp_path):
+    before = tmp_path / "before"
+    before.mkdir()
+    for file in sorted(FOLDER.glob("*.sql"))[:4]:
+        shutil.copy(file, before)
+    migrate(dsn, before)
+    add_jobs(dsn, first=1, last=1, state="running")
+    ask(dsn, "SELECT darkroom.finish(1, 1, 'aa', 7, 5, '{}', '{}', '{}')")
+
+    migrate(dsn)
+
+    ledger = PostgresLedger(dsn)
+    assert (ledger.media(1).recipe, ledger.media(1).generation, ledger.status(1).recipe) == ({}, 1, {})
 
 
 def test_two_ids_that_meet_are_drawn_again(dsn):

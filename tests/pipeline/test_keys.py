@@ -1,6 +1,7 @@
 """Keys of renditions."""
 
 import hashlib
+import json
 import re
 from dataclasses import replace
 
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 
 from config import PhotoPreset
 from config.presets import STANDARD
+from filters.recipe import Recipe, parse_recipe
 from pipeline.keys import rendition_key
+from pipeline.services import Edits
 
 SHA256 = hashlib.sha256(b"an original").hexdigest()
 PRESETS = st.builds(
@@ -62,6 +65,51 @@ def test_a_preset_may_be_renamed_without_making_its_renditions_anew():
     renamed = [replace(preset, name=f"{preset.name}-new") for preset in STANDARD]
 
     assert rendition_key(7, SHA256, renamed, 1, "jpg") == rendition_key(7, SHA256, STANDARD, 1, "jpg")
+
+
+def key_of(own_look=b"", **recipe):
+    return rendition_key(7, SHA256, STANDARD, 0, "jpg", Edits(recipe=parse_recipe(recipe, None), look=own_look))
+
+
+def test_another_recipe_is_another_key_and_the_same_one_spelt_otherwise_is_not():
+    keys = {
+        key_of(),
+        key_of(adjustments={"warmth": 20}),
+        key_of(adjustments={"warmth": 21}),
+        key_of(look={"name": "aden"}),
+        key_of(look={"name": "aden", "strength": 50}),
+        key_of(look={"name": "juno"}),
+    }
+
+    assert len(keys) == 6
+    assert key_of(look={"name": "aden", "strength": 100.0}, adjustments={"fade": 0}) == key_of(look={"name": "aden"})
+
+
+def test_a_recipe_that_changes_nothing_has_the_keys_of_a_photo_without_one():
+    plain = rendition_key(7, SHA256, STANDARD, 0, "jpg")
+
+    assert plain == rendition_key(7, SHA256, STANDARD, 0, "jpg", Edits(recipe=Recipe())) == key_of()
+    assert plain == key_of(look={"name": "aden", "strength": 0}, geometry={"rotate": 0})
+
+
+def test_the_bytes_of_a_look_of_ones_own_are_part_of_its_keys():
+    recipe = {"look": {"name": "summer"}}
+
+    assert key_of(b"one", **recipe) == key_of(b"one", **recipe) != key_of(b"two", **recipe)
+
+
+def test_keys_of_edited_photos_are_what_they_were_when_the_first_were_published():
+    rungs = '{"quality":82,"shape":"whole","width":1080}'
+    recipe = '{"adjustments":{"warmth":20},"look":{"name":"summer","strength":80}}'
+    look = hashlib.sha256(b"summer").hexdigest()
+    canonical = (
+        f'{{"engine":1,"ladder":[{rungs}],"look":"{look}","original":"{SHA256}","place":0,"recipe":{recipe},"tools":1}}'
+    )
+    edits = Edits(recipe=parse_recipe(json.loads(recipe), None), look=b"summer")
+
+    expected = hashlib.sha256(canonical.encode()).hexdigest()[:32]
+
+    assert rendition_key(7, SHA256, STANDARD[:1], 0, "jpg", edits) == f"m/7/{expected}.jpg"
 
 
 def test_keys_are_what_they_were_when_the_first_photos_were_published():

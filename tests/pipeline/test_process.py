@@ -6,12 +6,13 @@ import zlib
 import pytest
 
 from config import LADDERS, Limits
+from filters.recipe import parse_recipe
 from jobs.errors import HandsDied, Rejected, StoreUnavailable
 from jobs.job import JobState, Order
 from jobs.memory import MemoryLedger
 from pipeline.memory import MemoryStore
 from pipeline.process import process_photo
-from pipeline.services import Encoded, Rendered, Services, StoredObject
+from pipeline.services import Edits, Encoded, Rendered, Services, StoredObject
 
 ORIGINAL = b"a photo of 5x7"
 
@@ -19,8 +20,12 @@ ORIGINAL = b"a photo of 5x7"
 class PaintedHands:
     """Hands that make of every original a rendition a preset, named and coloured after it."""
 
-    def render(self, original, ladder, on_wait):
+    def __init__(self):
+        self.edits = []
+
+    def render(self, original, ladder, edits, on_wait):
         on_wait()
+        self.edits.append(edits)
         images = tuple(
             Encoded(
                 name=preset.name,
@@ -39,7 +44,7 @@ class FailingHands:
     def __init__(self, error):
         self.error = error
 
-    def render(self, original, ladder, on_wait):
+    def render(self, original, ladder, edits, on_wait):
         raise self.error
 
 
@@ -49,8 +54,9 @@ def outside(hands=None):
     return Services(store=store, ledger=MemoryLedger(), hands=hands or PaintedHands())
 
 
-def claimed(services, ladder="standard"):
-    receipt = services.ledger.submit(Order(owner_id=7, key="k", source_key="o/1", ladder=ladder))
+def claimed(services, ladder="standard", **changes):
+    asked = {"owner_id": 7, "key": "k", "source_key": "o/1", "ladder": ladder}
+    receipt = services.ledger.submit(Order(**asked | changes))
     return services.ledger.claim(receipt.job_id, "worker", 15)
 
 
@@ -140,6 +146,57 @@ def test_a_ladder_that_is_gone_is_the_orders_fault_and_not_the_photos():
     with pytest.raises(Rejected) as rejected:
         process(job, services)
     assert rejected.value.code == "unknown_ladder"
+
+
+def test_the_hands_get_the_recipe_of_the_job_and_the_record_keeps_it():
+    services = outside()
+    recipe = {"adjustments": {"warmth": 20}, "look": {"name": "aden"}}
+    job = claimed(services, recipe=recipe)
+
+    process(job, services)
+
+    assert services.hands.edits == [Edits(recipe=parse_recipe(recipe))]
+    assert services.ledger.media(job.media_id).recipe == recipe
+
+
+def test_another_recipe_writes_to_other_keys():
+    services = outside()
+    process(claimed(services), services)
+    plain = set(services.store.objects)
+
+    media_id = services.ledger.jobs(limit=1)[0].media_id
+    process(claimed(services, key="edited", media_id=media_id, recipe={"look": {"name": "aden"}}), services)
+
+    assert plain < set(services.store.objects)
+    assert len(services.store.objects) == len(plain) + 4
+    assert services.ledger.media(media_id).generation == 2
+
+
+def test_the_bytes_of_a_look_of_ones_own_come_from_the_ledger():
+    services = outside()
+    services.ledger.add_look("summer", b"table")
+
+    process(claimed(services, recipe={"look": {"name": "summer"}}), services)
+
+    assert [edits.look for edits in services.hands.edits] == [b"table"]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "code"),
+    [
+        ({"look": {"name": "summer"}}, "unknown_look"),
+        ({"adjustments": {"glow": 20}}, "bad_recipe"),
+        ({"adjustments": {"warmth": 1000}}, "bad_recipe"),
+        ({"layers": []}, "bad_recipe"),
+    ],
+)
+def test_a_recipe_that_this_release_does_not_understand_is_refused_before_anything_is_done(recipe, code):
+    services = outside(FailingHands(AssertionError("the hands were asked")))
+
+    with pytest.raises(Rejected) as rejected:
+        process(claimed(services, recipe=recipe), services)
+    assert rejected.value.code == code
+    assert set(services.store.objects) == {"o/1"}
 
 
 def test_every_stage_is_timed_and_the_hands_own_stages_are_kept():

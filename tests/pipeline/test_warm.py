@@ -7,12 +7,14 @@ import cv2
 from numba.core.dispatcher import Dispatcher
 
 import filters
-from pipeline.warm import warm
+from filters.recipe import canonical, parse_recipe
+from filters.recipe.fields import ADJUSTMENTS, RECIPE
+from pipeline.warm import EVERY_KERNEL, warm
 
 
 def kernels() -> dict[str, Dispatcher]:
     """Everything in `filters` that numba compiles, but for what it only writes into other kernels."""
-    modules = [importlib.import_module(f"filters.{found.name}") for found in pkgutil.iter_modules(filters.__path__)]
+    modules = [importlib.import_module(found.name) for found in pkgutil.walk_packages(filters.__path__, "filters.")]
     compiled = {f"{m.__name__}.{name}": value for m in modules for name, value in vars(m).items()}
     return {
         name: kernel
@@ -28,6 +30,13 @@ def test_every_kernel_has_its_types_and_compiles_on_import_alone():
     for name, kernel in kernels().items():
         assert kernel.signatures, name
         assert not kernel._can_compile, name  # other types raise instead
+
+
+def test_no_tool_is_left_cold():
+    used = canonical(parse_recipe(EVERY_KERNEL))
+
+    assert set(used) == set(RECIPE.members) - {"look"}
+    assert set(used["adjustments"]) == set(ADJUSTMENTS.members)
 
 
 def test_a_warm_process_has_one_thread_a_library():

@@ -7,13 +7,16 @@ import sys
 import time
 from pathlib import Path
 
+from filters.recipe import canonical
 from jobs.errors import Rejected
 from pipeline.services import Encoded, Rendered
 from workers import renderer
 
 
-def obey(data, ladder, limits):
+def obey(data, ladder, limits, edits):
     order, _, argument = data.partition(b" ")
+    if order == b"edits":
+        return tell({"recipe": canonical(edits.recipe), "look": edits.look.decode()}, ladder)
     return ORDERS[order](argument.decode(), ladder)
 
 

@@ -10,7 +10,9 @@ import psutil
 import pytest
 
 from config import LADDERS, Limits
+from filters.recipe import parse_recipe
 from jobs.errors import HandsDied, Rejected, Unavailable
+from pipeline.services import Edits
 from workers.child import Child, cause_of_death
 from workers.hands import ChildHands
 
@@ -37,7 +39,7 @@ def make(**changes):
 
 
 def render(hands, order, on_wait=lambda: None):
-    return hands.render(order.encode(), "standard", on_wait)
+    return hands.render(order.encode(), "standard", Edits(), on_wait)
 
 
 def open_pipes_and_sockets():
@@ -61,6 +63,15 @@ def test_a_photo_comes_back_as_its_ladders_renditions(hands):
 def test_photos_larger_and_smaller_than_the_kept_memory_go_through_one_after_another(hands):
     for size in (20 << 20, 10, 9 << 20, 0):
         assert render(hands, "measure " + "x" * size).facts == {"characters": size}
+
+
+def test_the_child_gets_the_recipe_and_the_bytes_of_its_look(hands):
+    recipe = {"look": {"name": "summer"}, "adjustments": {"fade": 12.5}}
+    edits = Edits(recipe=parse_recipe(recipe, None), look=b"table")
+
+    facts = [hands.render(b"edits", "standard", each, lambda: None).facts for each in (edits, Edits())]
+
+    assert facts == [{"recipe": recipe, "look": "table"}, {"recipe": {}, "look": ""}]
 
 
 def test_one_child_renders_photo_after_photo(hands):

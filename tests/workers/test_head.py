@@ -32,7 +32,7 @@ class ScriptedHands:
     def start(self, on_wait):
         self.begin()
 
-    def render(self, original, ladder, on_wait):
+    def render(self, original, ladder, edits, on_wait):
         self.act()
         images = tuple(
             Encoded(name=preset.name, width=5, height=7, content_type="image/jpeg", extension="jpg", data=b"pixels")

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config import LADDERS
+from filters.recipe import parse_recipe
 from jobs.errors import Rejected
-from pipeline.services import Encoded, Rendered
+from jobs.looks import LOOK_BYTES
+from pipeline.services import Edits, Encoded, Rendered
 from workers import wire
 
 LADDER = LADDERS["standard"]
@@ -65,6 +67,42 @@ def test_a_rejection_arrives_with_its_code_and_reason(pair, result):
 
     assert isinstance(rejected, Rejected)
     assert (rejected.code, str(rejected)) == ("corrupt", "no end of image")
+
+
+EDITS = Edits(
+    recipe=parse_recipe(
+        {"look": {"name": "summer", "strength": 80}, "geometry": {"crop": {"left": 1 / 3, "width": 0.5}}}, None
+    ),
+    look=b"table" * 1000,
+)
+
+
+@pytest.mark.parametrize("edits", [Edits(), EDITS], ids=["none", "a look of one's own"])
+@pytest.mark.parametrize("original", [b"", b"photo", b"x" * (wire.KEPT_BYTES + 7)], ids=len)
+def test_a_photo_arrives_with_its_edits(pair, result, original, edits):
+    head, child = pair
+    wire.send(head, wire.request(result, original, "standard", edits))
+
+    assert wire.read_request(wire.receive(child), result) == (original, "standard", edits)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("look_bytes", -1), ("look_bytes", LOOK_BYTES + 1), ("bytes", wire.KEPT_BYTES), ("bytes", wire.KEPT_BYTES + 1)],
+)
+def test_a_request_for_more_than_there_is_is_refused(result, field, value):
+    message = wire.request(result, b"photo", "standard", EDITS)
+
+    with pytest.raises(wire.GarbledError):
+        wire.read_request({**message, field: value}, result)
+
+
+def test_a_recipe_that_the_hands_do_not_understand_is_rejected(result):
+    message = wire.request(result, b"photo", "standard", EDITS)
+
+    with pytest.raises(Rejected) as rejected:
+        wire.read_request({**message, "recipe": {"adjustments": {"glow": 1}}}, result)
+    assert rejected.value.code == "bad_recipe"
 
 
 def test_a_closed_socket_is_the_end(pair):
