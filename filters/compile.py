@@ -53,7 +53,8 @@ def colour_operations(recipe: Recipe, own_look: "AnyLook | None" = None) -> tupl
 def _look_operations(recipe: Recipe, own_look: "AnyLook | None") -> tuple[PointOperation, ...]:
     if recipe.look is None or not recipe.look.strength:
         return ()
-    from filters.look import find_look  # noqa: PLC0415
+    if own_look is None:
+        from filters.look import find_look  # noqa: PLC0415
 
     look = own_look or find_look(recipe.look.name)
     return look.operations(recipe.look.strength / 100)

@@ -77,17 +77,20 @@ class Table:
 
     def __call__(self, colours: Colours) -> Colours:
         """The grid's colours, of four corners of a cell: from its first to its last, along the greatest share first."""
-        flat, last = colours.reshape(-1, 3), len(self.grid) - 1
-        positions = np.clip((flat - self.low) / (self.high - self.low), 0.0, 1.0) * last
-        corners = np.minimum(positions.astype(np.int64), last - 1)
-        shares = positions - corners
-        axes = np.argsort(-shares, axis=1)
-        steps = np.take_along_axis(shares, axes, axis=1)
-        weights = -np.diff(steps, axis=1, prepend=1.0, append=0.0)  # (n, 4)
-        found = weights[:, :1] * self.grid[*corners.T]
-        for k in range(3):
-            corners[np.arange(len(flat)), axes[:, k]] += 1
-            found += weights[:, k + 1 : k + 2] * self.grid[*corners.T]
+        flat, side = colours.reshape(-1, 3), len(self.grid)
+        positions = np.clip((flat - self.low) / (self.high - self.low), 0.0, 1.0) * (side - 1)
+        cells = np.minimum(positions.astype(np.intp), side - 2)
+        red, green, blue = (positions - cells).T  # shares of the way through the cell
+        most, least = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
+        middle = red + green + blue - most - least
+        strides = side ** np.arange(2, -1, -1)
+        along = np.where(red == most, strides[0], np.where(green == most, strides[1], strides[2]))
+        short = np.where(blue == least, strides[2], np.where(green == least, strides[1], strides[0]))
+        first, last = cells @ strides, cells @ strides + strides.sum()
+        corners = (first, along + first, last - short, last)
+        weights = (1.0 - most, most - middle, middle - least, least)
+        vertices = self.grid.reshape(-1, 3)
+        found = sum(weight[:, None] * vertices[at] for weight, at in zip(weights, corners, strict=True))
         blended: Colours = flat + self.strength * (np.clip(found, 0.0, 1.0) - flat)
         return blended.reshape(colours.shape)
 
