@@ -78,7 +78,7 @@ def smooth(plane: Plane, sigma: float, *, channels: int) -> Plane:
 def widen(plane: Plane, width: int, *, channels: int) -> Plane:
     """Enlarge along the rows only: (rows, columns * channels) to (rows, width * channels)."""
     wide = np.empty((plane.shape[0], width * channels), np.float32)
-    _interpolate(plane, ramp(width, plane.shape[1] // channels, channels=channels), wide)
+    _widen(plane, ramp(width, plane.shape[1] // channels, channels=channels), wide)
     return wide
 
 
@@ -128,10 +128,17 @@ def _average(samples: Pixels, down: NDArray[np.int64], across: NDArray[np.int64]
 
 
 @njit(inline="always")
-def _add_pairs(weights: Plane, middle: Plane, k: int, before: Plane, after: Plane) -> None:
-    """Add two neighbours at the distance `k` to what lies in the middle."""
+def _scale(line: Plane, weight: np.float32, scaled: Plane) -> None:
+    """A row times a weight."""
+    for i in range(line.size):
+        scaled[i] = weight * line[i]
+
+
+@njit(inline="always")
+def _add_pairs(middle: Plane, weight: np.float32, before: Plane, after: Plane) -> None:
+    """Add two neighbours at the same distance to what lies in the middle."""
     for i in range(middle.size):
-        middle[i] += weights[k] * (before[i] + after[i])
+        middle[i] += weight * (before[i] + after[i])
 
 
 @njit(inline="always")
@@ -154,20 +161,25 @@ def _convolve(plane: Plane, weights: Plane, channels: int, smoothed: Plane) -> N
     padded = np.empty(samples + 2 * margin, np.float32)
     middle = padded[margin : margin + samples]
     for y in range(rows):
-        middle[:] = weights[0] * plane[y]
+        _scale(plane[y], weights[0], middle)
         for k in range(1, weights.size):
-            _add_pairs(weights, middle, k, plane[mirrored(y - k, rows)], plane[mirrored(y + k, rows)])
+            _add_pairs(middle, weights[k], plane[mirrored(y - k, rows)], plane[mirrored(y + k, rows)])
         _pad(padded, margin, channels)
-        smoothed[y] = weights[0] * middle
+        _scale(middle, weights[0], smoothed[y])
         for k in range(1, weights.size):
-            _add_pairs(weights, smoothed[y], k, padded[margin - channels * k :], padded[margin + channels * k :])
+            _add_pairs(smoothed[y], weights[k], padded[margin - channels * k :], padded[margin + channels * k :])
+
+
+@njit(inline="always")
+def widen_row(line: Plane, across: Ramp, wide: Plane) -> None:
+    """Enlarge one row."""
+    first, second, share = across
+    for i in range(wide.size):
+        wide[i] = between(line[first[i]], line[second[i]], share[i])
 
 
 @njit(void(_PLANE, RAMP, float32[:, ::1]), cache=True)
-def _interpolate(plane: Plane, across: Ramp, wide: Plane) -> None:
-    """Between two neighbours of a row."""
-    first, second, share = across
+def _widen(plane: Plane, across: Ramp, wide: Plane) -> None:
+    """Enlarge every row."""
     for y in range(plane.shape[0]):
-        line, wider = plane[y], wide[y]
-        for i in range(wider.size):
-            wider[i] = between(line[first[i]], line[second[i]], share[i])
+        widen_row(plane[y], across, wide[y])
