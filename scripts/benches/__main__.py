@@ -6,32 +6,52 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from scripts.benches import photo, pipeline
+from scripts.benches import looks, photo, pipeline
 
-BENCHES: Mapping[str, Callable[[Path], Mapping[str, float]]] = {
-    "photo": photo.run,
-    "pipeline": pipeline.run,
+SHARED = Path(__file__).resolve().parents[3] / "shared"
+BENCHES: Mapping[str, tuple[Callable[..., Mapping[str, float]], Sequence[str]]] = {  # each with the folders it reads
+    "photo": (photo.run, ["inputs"]),
+    "pipeline": (pipeline.run, ["inputs"]),
+    "looks": (looks.run, ["oracle", "inputs"]),
 }
-INPUTS = Path(__file__).resolve().parents[3] / "shared" / "corpus" / "bench"
+FOLDERS = {
+    "inputs": (SHARED / "corpus" / "bench", "photos to measure with"),
+    "oracle": (SHARED / "looks", "PHOTO.jpg, and PHOTO-LOOK.jpg as it should look"),
+}
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the bench that the command line names. Returns the exit status."""
-    parser = argparse.ArgumentParser(prog="scripts/bench", description="Measure, side by side, in one run.")
-    parser.add_argument("name", choices=BENCHES)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures here")
-    parser.add_argument(
-        "--inputs", type=Path, metavar="DIR", default=INPUTS, help="media to measure with (%(default)s)"
-    )
-    options = parser.parse_args(arguments)
-    if not options.inputs.is_dir():
-        parser.error(f"There is no folder {options.inputs}: name one with --inputs.")
-    figures = BENCHES[options.name](options.inputs)
+    options = parser().parse_args(arguments)
+    bench, folders = BENCHES[options.name]
+    figures = bench(**{folder: getattr(options, folder) for folder in folders})
     for name, figure in figures.items():
         print(f"{name:28} {figure:8.3f}")
     if options.json:
         options.json.write_text(json.dumps({"figures": figures}, indent=2) + "\n")
     return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """A command a bench, each with an option for each folder that it reads."""
+    top = argparse.ArgumentParser(prog="scripts/bench", description="Measure, side by side, in one run.")
+    commands = top.add_subparsers(dest="name", required=True, metavar="|".join(BENCHES))
+    for name, (bench, folders) in BENCHES.items():
+        command = commands.add_parser(name, description=sys.modules[bench.__module__].__doc__)
+        command.add_argument("--json", type=Path, metavar="FILE", help="keep the figures here")
+        for folder in folders:
+            default, says = FOLDERS[folder]
+            command.add_argument(
+                f"--{folder}", type=existing, metavar="DIR", default=default, help=f"{says} (%(default)s)"
+            )
+    return top
+
+
+def existing(text: str) -> Path:
+    """A folder that is there."""
+    if not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {text}")
+    return Path(text)
 
 
 if __name__ == "__main__":
