@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 
 from config.settings import LOCAL_STACK
+from filters.recipe import Recipe
 from jobs.job import Attempt, Lane
 from scripts.darkroom.app import OWNER, App, Command
 from scripts.darkroom.media import fetch
@@ -47,7 +48,9 @@ def first_run(files: tuple[str, ...], owner: int, out: Path, *, keep: bool) -> N
     with local_stack(screen, keep=keep) as app:
         # A key of its own for each run: the same photo again is work again, not yesterday's answer.
         keys: dict[str, str | None] = {source: uuid.uuid4().hex for source in sources}
-        order = Handover(owner=owner, ladder="standard", lane=Lane.INTERACTIVE, timeout=TIMEOUT_SECONDS)
+        order = Handover(
+            owner=owner, ladder="standard", recipe=Recipe(), lane=Lane.INTERACTIVE, timeout=TIMEOUT_SECONDS
+        )
         results = hand_over_all(app.client, keys, order, show_progress=True)
         for result in results:
             report(screen, app, result, out)

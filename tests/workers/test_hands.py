@@ -44,7 +44,7 @@ def render(hands, order, on_wait=lambda: None):
 
 def open_pipes_and_sockets():
     """What the descriptors of this process refer to; each pipe, socket and memfd has a number of its own."""
-    return {os.readlink(entry.path) for entry in os.scandir("/proc/self/fd")}
+    return {str(Path(entry.path).readlink()) for entry in os.scandir("/proc/self/fd")}
 
 
 def child_of(hands):
