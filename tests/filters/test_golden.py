@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from filters.compile import compile_recipe
+from filters.geometry import edited_size, reframe
 from filters.recipe import canonical, parse_recipe, recipe_hash
 from scripts.benches.ciede2000 import ciede2000, lab_of
 
@@ -44,7 +45,9 @@ def golden_picture() -> Pixels:
 
 def rendered(golden: dict[str, Any]) -> Pixels:
     program = compile_recipe(parse_recipe(golden["recipe"]))
-    return program.finish(program.apply(golden_picture()))
+    height, width = edited_size(HEIGHT, WIDTH, program.geometry)
+    framed = reframe(golden_picture(), height, width, program.geometry)
+    return program.finish(program.apply(framed))
 
 
 @pytest.fixture(params=NAMES)
@@ -68,14 +71,18 @@ def test_a_recipe_in_its_canonical_form_has_the_same_hash(golden: dict[str, Any]
 
 
 def test_a_recipe_keeps_its_pixels(golden: dict[str, Any]) -> None:
-    difference = ciede2000(lab_of(golden["pixels"]), lab_of(rendered(golden)))
+    pixels = rendered(golden)
 
+    assert pixels.shape == golden["pixels"].shape
+    difference = ciede2000(lab_of(golden["pixels"]), lab_of(pixels))
     assert difference.mean() <= MEAN_DIFFERENCE
     assert difference.max() <= GREATEST_DIFFERENCE
 
 
 def test_every_golden_recipe_changes_the_picture_visibly(golden: dict[str, Any]) -> None:
-    assert ciede2000(lab_of(golden["pixels"]), lab_of(golden_picture())).mean() > 4 * MEAN_DIFFERENCE
+    pixels, picture = golden["pixels"], golden_picture()
+
+    assert pixels.shape != picture.shape or ciede2000(lab_of(pixels), lab_of(picture)).mean() > 4 * MEAN_DIFFERENCE
 
 
 def test_there_is_a_golden_recipe_of_every_version() -> None:
