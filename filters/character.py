@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from filters.centre import at_centre
 from filters.point import Colours, PointOperation
 
 LUMA = np.array([0.2126, 0.7152, 0.0722])  # of ITU-R BT.709
@@ -17,9 +18,8 @@ def character(operations: Iterable[PointOperation]) -> tuple[str, ...]:
 
     Each word stands for a measured change of tones, 0 to 1, on greys or on an even set of colours.
     """
-    greys, colours = GREYS, COLOURS
-    for operation in operations:
-        greys, colours = operation(greys), operation(colours)
+    changed = at_centre(operations, np.concatenate([GREYS, COLOURS]))
+    greys, colours = np.split(changed, [len(GREYS)])
     colourful = float(_spread(colours).mean() / _spread(COLOURS).mean())
     luma = greys @ LUMA
     grey = greys[len(greys) // 2]

@@ -12,7 +12,8 @@ from PIL import Image, ImageFilter
 
 from filters.cube import CubeError, CubeLook, pack, read_cube, unpack, write_cube
 from filters.cube_text import CubeTable
-from filters.point import Curves, Matrix
+from filters.mask import Linear, Mask
+from filters.point import Additive, Curves, Matrix
 
 TWO_POINTS = "LUT_1D_SIZE 2\n0 0 0\n1 1 1\n"
 TWO_A_SIDE = "\n".join(f"{r} {g} {b}" for b in (0, 1) for g in (0, 1) for r in (0, 1))
@@ -306,6 +307,13 @@ def test_what_is_written_pillow_reads_as_the_same_colours():
     pillow = np.asarray(Image.fromarray(pixels).filter(ImageFilter.Color3DLUT(17, rows)))
 
     assert np.abs(pillow - SEPIA(pixels / 255) * 255).max() <= 1.01
+
+
+def test_what_depends_on_the_place_is_written_as_at_the_centre():
+    mask = Mask(shape=Linear(start=0.0, across=1.0, down=0.5), nodes=((0.0, 0.0), (1.0, 1.0)))  # 3/4 at the centre
+    darker = Additive(parts=lambda tones, amount: np.eye(3)[..., None] * tones * (1 - 0.4 * amount), mask=mask)
+
+    np.testing.assert_allclose(applied(read_cube(write_cube([darker], "", 2), "dark")), NOISE * 0.7, atol=1e-6)
 
 
 def test_nothing_at_all_is_written_as_the_identity():
