@@ -10,36 +10,39 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import int64, njit, types, uint8, uint16, void
+from numba import int64, njit, types, uint8, uint16, uint32, void
 from numpy.typing import NDArray
 
 from filters.line import (
+    COLUMNS,
     GAINS,
     LINE,
     LINES,
     NO_GAIN,
-    NO_STEPS,
-    STEPS,
+    ROWS,
     STRENGTH_ONE,
     WHITE,
     Gains,
     Line,
     Pixels,
+    Rows,
     Words,
     blend_line,
     clip_line,
     dim_line,
     draw_in_bands,
     gain_words,
-    mask_steps,
+    place_line,
+    places,
     round_line,
 )
 from filters.mask import Mask
 from filters.point import Additive, Colours, Curves, follow
 
-Where = tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]  # for each position: the set; steps to it
-_WHERE = types.Tuple((STEPS, STEPS, STEPS))  # type: ignore[no-untyped-call]
+Where = tuple[NDArray[np.uint32], Rows, NDArray[np.float32]]  # for each position: the set; the mask's rows, columns
+_WHERE = types.Tuple((uint32[::1], ROWS, COLUMNS))  # type: ignore[no-untyped-call]
 
+NO_SETS = np.zeros(0, np.uint32)
 TONES = 256
 SET = 3 * TONES  # words
 MOST_SETS = 128  # 0.8 MB; more no longer fit the second-level cache and cost a fifth more time
@@ -62,15 +65,15 @@ class AdditivePass:
     black: int  # what a sum is where it means 0, if there are no tables
     strength: int  # in 1/32768
     mask: Mask | None
-    sets: NDArray[np.uint32]  # (POSITIONS + 2,): where the position's words begin
+    sets: NDArray[np.uint32]  # (POSITIONS + 1,): where the position's words begin
     vignette: Mask | None
     gains: Words
 
     def apply(self, pixels: Pixels) -> Pixels:
         """(h, w, 3) uint8 to a new array of the same shape. Within 0.6 levels of the float64 formula without a mask."""
         height, width, _ = pixels.shape
-        where = (self.sets, *mask_steps(self.mask, height, width))
-        gains = (self.gains, *mask_steps(self.vignette, height, width))
+        where = (self.sets, *places(self.mask, height, width))
+        gains = (self.gains, *places(self.vignette, height, width))
 
         def draw(lines: NDArray[np.uint32], rows: slice, levels: Pixels) -> None:
             _add(lines, rows.start, self.words, where, self.tones, self.black, self.strength, gains, levels)
@@ -116,7 +119,7 @@ def additive_pass(
 def _sets(mask: Mask | None, count: int) -> NDArray[np.uint32]:
     """For each position: the first word of the set whose amount is nearest."""
     if mask is None:
-        return NO_STEPS
+        return NO_SETS
     sets: NDArray[np.uint32] = np.rint(mask.profile() * (count - 1)).astype(np.uint32)
     return sets * np.uint32(SET)
 
@@ -173,13 +176,14 @@ def _sum_line(line: Line, words: Words, sums: Words) -> None:
         sums[x] = words[red] + words[np.uint64(TONES) + green] + words[np.uint64(2 * TONES) + blue]
 
 
-@njit(void(LINE, int64[::1], _WHERE, int64, int64[::1]), cache=True)
-def _sum_masked_line(line: Line, words: Words, where: Where, row: int, sums: Words) -> None:
-    """The same, of the set of words for each pixel's position."""
-    sets, down, across = where
-    start, byte = down[row], np.uint64(0xFF)
+@njit(void(LINE, int64[::1], _WHERE, int64, int64[::1], int64[::1]), cache=True)
+def _sum_masked_line(line: Line, words: Words, where: Where, row: int, room: Words, sums: Words) -> None:
+    """The same, of the set of words for each pixel's position; `room` is for a line of words."""
+    sets, rows, across = where
+    steps, byte = room.view(np.int32)[: sums.size], np.uint64(0xFF)
+    place_line(rows[row], across, steps)
     for x in range(sums.size):
-        pixel, first = np.uint64(line[x]), np.uint64(sets[np.uint64(np.uint32(start + across[x]))])
+        pixel, first = np.uint64(line[x]), np.uint64(sets[np.uint64(steps[x])])
         red, green, blue = pixel & byte, (pixel >> np.uint64(8)) & byte, (pixel >> np.uint64(16)) & byte
         green, blue = np.uint64(TONES) + green, np.uint64(2 * TONES) + blue
         sums[x] = words[first + red] + words[first + green] + words[first + blue]
@@ -216,7 +220,7 @@ def _add(  # noqa: PLR0913, PLR0917 - a compiled kernel takes its arrays one by 
     sums, room = np.empty(lines.shape[1], np.int64), np.empty(lines.shape[1], np.int64)
     for y in range(lines.shape[0]):
         if where[0].size:
-            _sum_masked_line(lines[y], words, where, top + y, sums)
+            _sum_masked_line(lines[y], words, where, top + y, room, sums)
         else:
             _sum_line(lines[y], words, sums)
         if tones.size:

@@ -9,19 +9,20 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-from numba import int16, int64, njit, types, uint8, uint16, uint32, void
+from numba import float32, int16, int32, int64, njit, types, uint8, uint16, uint32, void
 from numpy.typing import NDArray
 
-from filters.mask import Mask
+from filters.mask import POSITIONS, Mask, columns
 
 Pixels = NDArray[np.uint8]
 Line = NDArray[np.uint32]  # pixels of four bytes
 Words = NDArray[np.int64]
-Gains = tuple[Words, NDArray[np.uint32], NDArray[np.uint32]]  # for each position: words of gains; the steps to it
+Rows = NDArray[np.float32]  # (h, 5), of a mask
+Gains = tuple[Words, Rows, NDArray[np.float32]]  # for each position: words of gains; the mask's rows and columns
 LINE = types.Array(uint32, 1, "C", readonly=True)
 LINES = types.Array(uint32, 2, "C", readonly=True)
-STEPS = uint32[::1]
-GAINS = types.Tuple((int64[::1], STEPS, STEPS))  # type: ignore[no-untyped-call]
+ROWS, COLUMNS = float32[:, ::1], float32[::1]
+GAINS = types.Tuple((int64[::1], ROWS, COLUMNS))  # type: ignore[no-untyped-call]
 
 FINE = 64  # parts of a level
 FINE_BITS = 6
@@ -30,7 +31,6 @@ LANES = (1 << 32) + (1 << 16) + 1  # a word of three equal lanes is a lane times
 STRENGTH_ONE = 1 << 15
 GAIN_ONE = (1 << 16) - 1
 NO_GAIN = np.zeros(0, np.int64)
-NO_STEPS = np.zeros(0, np.uint32)
 BAND = 64  # lines that are converted at a time: they and what they become stay close to the core
 
 
@@ -57,9 +57,19 @@ def gain_words(mask: Mask, depth: float) -> Words:
     return gains * LANES
 
 
-def mask_steps(mask: Mask | None, height: int, width: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    """The steps of the rows and of the columns to their position; empty without a mask."""
-    return mask.steps(height, width) if mask else (NO_STEPS, NO_STEPS)
+def places(mask: Mask | None, height: int, width: int) -> tuple[Rows, NDArray[np.float32]]:
+    """A mask's rows and columns in a frame; empty without a mask."""
+    return (mask.rows(height), columns(width)) if mask else (np.zeros((0, 5), np.float32), np.zeros(0, np.float32))
+
+
+@njit(void(COLUMNS, COLUMNS, int32[::1]), cache=True)
+def place_line(row: NDArray[np.float32], across: NDArray[np.float32], steps: NDArray[np.int32]) -> None:
+    """The step of each pixel's position: Horner's rule, held within the profile."""
+    a, b, c, d, e = row[0], row[1], row[2], row[3], row[4]
+    first, last = np.float32(0), np.float32(POSITIONS)
+    for x in range(steps.size):
+        u = across[x]
+        steps[x] = np.int32(min(max(a + u * (b + u * (c + u * (d + u * e))), first), last))
 
 
 @njit(inline="always")
@@ -95,10 +105,11 @@ def blend_line(words: Words, line: Line, strength: np.int16, room: Words) -> Non
 @njit(void(int64[::1], GAINS, int64, int64[::1]), cache=True)
 def dim_line(words: Words, gains: Gains, row: int, room: Words) -> None:
     """Multiply the tones by the gain of each pixel's position; `room` is for a line of words."""
-    profile, down, across = gains
-    start = down[row]
+    profile, rows, across = gains
+    steps = room.view(np.int32)[words.size :]
+    place_line(rows[row], across, steps)
     for x in range(words.size):
-        room[x] = profile[np.uint64(np.uint32(start + across[x]))]
+        room[x] = profile[np.uint64(steps[x])]
     tones, factors = words.view(np.uint16), room.view(np.uint16)
     for i in range(tones.size):
         tones[i] = np.uint16((np.uint32(tones[i]) * np.uint32(factors[i])) >> np.uint32(16))

@@ -1,7 +1,7 @@
 """Where in the frame something acts, and how much: shapes that follow any size and aspect ratio.
 
-A mask's position value is a sum of what the row and what the column give, so that a kernel needs one addition and one
-look-up a pixel.
+Every shape is a polynomial of the place, so that a kernel needs five numbers for a line of the picture, and a whole
+vector of pixels takes a dozen instructions.
 """
 
 from dataclasses import dataclass
@@ -10,14 +10,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 Numbers = NDArray[np.float64]
-Steps = NDArray[np.uint32]
+Reals = NDArray[np.float32]
 
-POSITIONS = 1 << 13  # steps of the position value that kernels tell apart: the steepest real mask turns over hundreds
+DEGREE = 4
+POWERS = tuple((i, j) for i in range(DEGREE + 1) for j in range(DEGREE + 1 - i))  # of a term's u and v
+POSITIONS = 1 << 13  # steps of the position value that kernels tell apart: a mask turns over hundreds at least
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """A smooth surface: q is the sum of coefficient * u^i * v^j over POWERS; u goes across and v down, -1 to 1."""
+
+    coefficients: tuple[float, ...]
+
+    def terms(self) -> Numbers:
+        """The coefficients, (len(POWERS),)."""
+        return np.array(self.coefficients)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Radial:
-    """An ellipse that follows the frame: q = ((u - x)² + (v - y)²) / reach, u and v being shares of width and height.
+    """An ellipse that follows the frame: q is the squared distance from (x, y), in shares of each side, over `reach`.
 
     With `reach` 0.5 and the centre in the middle, q is 1 in the corners and 0.5 in the middle of each side.
     """
@@ -26,41 +39,33 @@ class Radial:
     y: float = 0.5
     reach: float = 0.5
 
-    def ramps(self, height: int, width: int) -> tuple[Numbers, Numbers]:
-        """What each row (height,) and each column (width,) adds to q, at the pixels' centres."""
-        down = (centres(height) - self.y) ** 2 / self.reach
-        return down, (centres(width) - self.x) ** 2 / self.reach
-
-    def span(self) -> tuple[float, float]:
-        """The least and the greatest q that a frame of any size may have."""
-        farthest = max(self.x, 1 - self.x) ** 2 + max(self.y, 1 - self.y) ** 2
-        return 0.0, farthest / self.reach
+    def terms(self) -> Numbers:
+        """The coefficients, (len(POWERS),): a share is (u + 1) / 2, so its distance from x is u / 2 + 1 / 2 - x."""
+        right, down = 0.5 - self.x, 0.5 - self.y
+        squares = {(2, 0): 0.25, (1, 0): right, (0, 2): 0.25, (0, 1): down, (0, 0): right * right + down * down}
+        return _terms(squares) / self.reach
 
 
 @dataclass(frozen=True, kw_only=True)
 class Linear:
-    """A ramp across the frame: q = start + u * across + v * down, u and v being shares of width and height."""
+    """A ramp across the frame: q goes from `start` in the upper left by `across` to the right and by `down`."""
 
     start: float = 0.0
     across: float = 0.0
     down: float = 1.0
 
-    def ramps(self, height: int, width: int) -> tuple[Numbers, Numbers]:
-        """What each row (height,) and each column (width,) adds to q, at the pixels' centres."""
-        return self.start + centres(height) * self.down, centres(width) * self.across
-
-    def span(self) -> tuple[float, float]:
-        """The least and the greatest q that a frame of any size may have."""
-        low = self.start + min(self.across, 0.0) + min(self.down, 0.0)
-        return low, low + abs(self.across) + abs(self.down)
+    def terms(self) -> Numbers:
+        """The coefficients, (len(POWERS),)."""
+        middle = self.start + (self.across + self.down) / 2
+        return _terms({(0, 0): middle, (1, 0): self.across / 2, (0, 1): self.down / 2})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mask:
     """A shape and its profile: how much acts, linear between (q, amount) `nodes`, constant outside of them."""
 
-    shape: Radial | Linear
-    nodes: tuple[tuple[float, float], ...]  # q rising, amounts 0 to 1
+    shape: Field | Radial | Linear
+    nodes: tuple[tuple[float, float], ...] = ((0.0, 0.0), (1.0, 1.0))  # q rising, amounts 0 to 1
 
     def amount(self, q: Numbers) -> Numbers:
         """How much acts, 0 to 1, at position values of any shape."""
@@ -70,21 +75,28 @@ class Mask:
 
     def draw(self, height: int, width: int) -> Numbers:
         """The amounts of a whole frame, (height, width): the slow way that kernels are compared with."""
-        down, across = self.shape.ramps(height, width)
-        return self.amount(down[:, None] + across[None, :])
+        u, v = 2 * centres(width) - 1, 2 * centres(height)[:, None] - 1
+        terms = zip(self.shape.terms(), POWERS, strict=True)
+        return self.amount(sum((term * u**i * v**j for term, (i, j) in terms), np.zeros((height, width))))
 
     def profile(self) -> Numbers:
-        """The amount at each step of the position value, (POSITIONS + 2,): two ramps may round up together."""
-        low, high = self.shape.span()
-        return self.amount(low + np.arange(POSITIONS + 2) * (high - low) / POSITIONS)
+        """The amount at each step from the first node to the last, (POSITIONS + 1,)."""
+        return self.amount(np.linspace(self.nodes[0][0], self.nodes[-1][0], POSITIONS + 1))
 
-    def steps(self, height: int, width: int) -> tuple[Steps, Steps]:
-        """The ramps in steps: a pixel's is `down[y] + across[x]`, within 0 to POSITIONS + 1."""
-        low, high = self.shape.span()
-        scale = POSITIONS / (high - low) if high > low else 0.0
-        down, across = self.shape.ramps(height, width)
-        least = across.min()  # so that neither ramp goes below zero, whichever way they slope
-        return _whole((down + least - low) * scale), _whole((across - least) * scale)
+    def rows(self, height: int) -> Reals:
+        """For each row a polynomial of u, (height, DEGREE + 1), whose whole part is the step of a pixel's position."""
+        low, high = self.nodes[0][0], self.nodes[-1][0]
+        terms, v = self.shape.terms() * POSITIONS / (high - low), 2 * centres(height) - 1
+        rows = np.zeros((height, DEGREE + 1))
+        for term, (i, j) in zip(terms, POWERS, strict=True):
+            rows[:, i] += term * v**j
+        rows[:, 0] += 0.5 - low * POSITIONS / (high - low)
+        return rows.astype(np.float32)
+
+
+def columns(width: int) -> Reals:
+    """Each column's u, (width,)."""
+    return (2 * centres(width) - 1).astype(np.float32)
 
 
 def centres(size: int) -> Numbers:
@@ -92,6 +104,5 @@ def centres(size: int) -> Numbers:
     return (np.arange(size) + 0.5) / size
 
 
-def _whole(steps: Numbers) -> Steps:
-    whole: Steps = np.rint(np.maximum(steps, 0.0)).astype(np.uint32)
-    return whole
+def _terms(coefficients: dict[tuple[int, int], float]) -> Numbers:
+    return np.array([coefficients.get(powers, 0.0) for powers in POWERS])

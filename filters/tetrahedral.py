@@ -27,7 +27,7 @@ from filters.line import (
     dim_line,
     draw_in_bands,
     gain_words,
-    mask_steps,
+    places,
     round_line,
 )
 from filters.mask import Mask
@@ -53,7 +53,7 @@ class TablePass:
 
     def apply(self, pixels: Pixels) -> Pixels:
         """(h, w, 3) uint8 to a new array of the same shape. Within 0.6 levels of the float64 interpolation."""
-        gains = (self.gains, *mask_steps(self.vignette, *pixels.shape[:2]))
+        gains = (self.gains, *places(self.vignette, *pixels.shape[:2]))
 
         def draw(lines: NDArray[np.uint32], rows: slice, levels: Pixels) -> None:
             _interpolate(lines, rows.start, self.axes, self.vertices, self.strength, gains, levels)

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from filters.additive import MOST_SETS, SET, additive_pass
-from filters.mask import Linear, Mask, Radial
+from filters.mask import POWERS, Field, Linear, Mask, Radial
 from filters.point import Additive, Curves
 
 WEIGHTS = np.array([[0.9, 0.15, -0.05], [-0.1, 1.1, 0.1], [0.05, -0.2, 0.8]])  # result, source
 MASK = Mask(shape=Radial(x=0.4), nodes=((0.1, 0.0), (0.5, 0.4), (1.0, 1.0)))
-MASKS = [MASK, Mask(shape=Linear(start=0.9, across=-0.8, down=0.1), nodes=((0.2, 0.0), (0.7, 1.0)))]
+WAVES = Field(coefficients=tuple(0.25 * np.cos(np.arange(len(POWERS)))))
+MASKS = [MASK, Mask(shape=Linear(start=0.9, across=-0.8, down=0.1), nodes=((0.2, 0.0), (0.7, 1.0))), Mask(shape=WAVES)]
 SIZES = [(1, 1), (5, 7), (7, 5), (1, 4097), (63, 2), (64, 3), (65, 33), (129, 5)]
 DARKEN = Curves(of=lambda tones: tones ** np.array([1.4, 1.2, 1.1]))
 LIFT = Curves(of=lambda tones: 0.1 + 0.8 * tones**0.7)
