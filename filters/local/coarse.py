@@ -52,14 +52,14 @@ def _samples(pixels: NDArray[np.float64], channels: int) -> Indices:
 
 
 def coarsen(pixels: Pixels, times: int) -> Plane:
-    """The means of blocks of about `times` by `times` pixels: (h, w, 3) uint8 to (round(h / times), 3 * columns).
+    """The means of blocks of about `times` by `times` pixels: (h, w, 3) uint8 to (rows, 3 * columns) levels.
 
     Where a side is no multiple of `times`, some blocks are a pixel longer or shorter.
     """
     height, width, _ = pixels.shape
     if times == 1:
         return pixels.reshape(height, -1).astype(np.float32)
-    down, across = _edges(height, max(1, round(height / times))), _edges(width, max(1, round(width / times)))
+    down, across = _edges(height, times), _edges(width, times)
     means = np.empty((down.size - 1, 3 * (across.size - 1)), np.float32)
     _average(pixels.reshape(height, -1), down, across, means)
     return means
@@ -82,8 +82,13 @@ def widen(plane: Plane, width: int, *, channels: int) -> Plane:
     return wide
 
 
-def _edges(size: int, blocks: int) -> NDArray[np.int64]:
-    """Where each block begins and the last ends, (blocks + 1,), the same from both ends."""
+def _edges(size: int, times: int) -> NDArray[np.int64]:
+    """Where each block begins and the last ends, (blocks + 1,), the same from both ends.
+
+    An odd side has an odd number of blocks, because it has no edge in its middle.
+    """
+    blocks = max(1, round(size / times))
+    blocks += size % 2 * (1 - blocks % 2)
     edges = np.floor(np.arange(blocks + 1) * size / blocks + 0.5).astype(np.int64)
     half = (blocks + 1) // 2
     edges[blocks + 1 - half :] = size - edges[:half][::-1]
