@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
+from filters.compile import compile_recipe
 from filters.cube import CubeError, CubeLook, pack, read_cube, unpack, write_cube
 from filters.cube_text import CubeTable
 from filters.mask import Linear, Mask
 from filters.point import Additive, Curves, Matrix
+from filters.recipe import LookChoice, Recipe
 
 TWO_POINTS = "LUT_1D_SIZE 2\n0 0 0\n1 1 1\n"
 TWO_A_SIDE = "\n".join(f"{r} {g} {b}" for b in (0, 1) for g in (0, 1) for r in (0, 1))
@@ -143,6 +145,28 @@ def test_line_ends_comments_blank_lines_and_a_byte_order_mark_change_nothing(end
 )
 def test_a_title_is_read_in_utf_8_or_latin_1_without_what_cannot_be_shown(written, title):
     assert read_cube(b"TITLE " + written + b"\n" + TWO_POINTS.encode(), "mine").title == title
+
+
+@pytest.mark.parametrize("strength", [100.0, 37.0])
+@pytest.mark.parametrize(
+    "text",
+    [
+        bumpy(17)[0],
+        "DOMAIN_MIN -0.2 0 0.1\nDOMAIN_MAX 1 1.5 0.9\n" + bumpy(5)[0],
+        write_cube([GAMMA, SEPIA], "Sepia", 49),
+        "DOMAIN_MAX 1 1 0.8\nLUT_1D_SIZE 4\n0 1 0\n0.5 0.2 0.1\n0.4 0.3 0.9\n1 0 0.3\n",
+    ],
+    ids=["grid", "grid with a domain", "fine grid", "curves"],
+)
+def test_the_compiled_look_is_its_mathematics(text, strength):
+    look = read_cube(text, "mine")
+    pixels = np.rint(NOISE * 255).astype(np.uint8)
+
+    drawn = compile_recipe(Recipe(look=LookChoice(name="mine", strength=strength)), look).apply(pixels)
+
+    error = np.abs(drawn - applied(look, pixels / 255, strength / 100) * 255)
+    assert error.mean() < 0.3
+    assert error.max() < 2
 
 
 # What is wrong with a file
