@@ -37,7 +37,7 @@ from filters.line import (
     round_line,
 )
 from filters.mask import Mask
-from filters.point import Additive, Colours, Curves, follow
+from filters.point import MOST_BENDS, Additive, Colours, Curves, follow
 
 Where = tuple[NDArray[np.uint32], Rows, NDArray[np.float32]]  # for each position: the set; the mask's rows, columns
 _WHERE = types.Tuple((uint32[::1], ROWS, COLUMNS))  # type: ignore[no-untyped-call]
@@ -46,7 +46,7 @@ NO_SETS = np.zeros(0, np.uint32)
 TONES = 256
 SET = 3 * TONES  # words
 MOST_SETS = 128  # 0.8 MB; more no longer fit the second-level cache and cost a fifth more time
-PROBES = 9  # amounts at which a model is looked at to decide how many sets it needs
+PROBES = 9  # amounts at which it is looked how fast a model changes with them
 MOST_PART = 4.0  # tones that one channel may add: the sum of three must fit a field
 
 # The fields of a word whose sums go through closing tables, in quarters of a table's step.
@@ -93,8 +93,7 @@ def additive_pass(
     A model that is blended (strength below 1) takes neither curves before nor after it.
     """
     tones = follow(before, np.repeat(np.arange(TONES)[:, None] / (TONES - 1), 3, axis=1))
-    amounts = np.linspace(0.0, 1.0, _sets_needed(model, tones)) if model.mask else np.zeros(1)
-    parts = np.stack([_parts(model, tones, amount) for amount in amounts])
+    parts = _parts_by_amount(model, tones) if model.mask else _parts(model, tones, 0.0)[None]
 
     def close(sums: Colours) -> Colours:
         return follow(after, np.clip(sums if model.close is None else model.close(sums), 0.0, 1.0))
@@ -110,7 +109,7 @@ def additive_pass(
         black=black,
         strength=round(model.strength * STRENGTH_ONE),
         mask=model.mask,
-        sets=_sets(model.mask, len(amounts)),
+        sets=_sets(model.mask, len(parts)),
         vignette=vignette and vignette[0],
         gains=gain_words(*vignette) if vignette else NO_GAIN,
     )
@@ -124,17 +123,35 @@ def _sets(mask: Mask | None, count: int) -> NDArray[np.uint32]:
     return sets * np.uint32(SET)
 
 
+def _parts_by_amount(model: Additive, tones: Colours) -> NDArray[np.float64]:
+    """(sets, source, result, 256): the parts at evenly spread amounts.
+
+    They are so many that the sums of two neighbours differ by at most half a level, as long as they fit the cache.
+    """
+    asked = np.linspace(0.0, 1.0, MOST_BENDS + 1)
+    parts = np.stack([_parts(model, tones, amount) for amount in asked])
+    steepest = np.abs(_polynomial(asked, parts, PROBES, 1)).max(axis=3).sum(axis=1).max() * (TONES - 1)
+    count = int(np.clip(np.ceil(2 * steepest) + 1, 2, MOST_SETS))
+    return _polynomial(asked, parts, count)
+
+
+def _polynomial(x: NDArray[np.float64], y: NDArray[np.float64], count: int, derivative: int = 0) -> NDArray[np.float64]:
+    """The polynomial through (x, y), or a derivative of it, at `count` places from 0 to 1."""
+    powers = np.linalg.solve(np.vander(x, increasing=True), np.eye(len(x)))
+    for _ in range(derivative):
+        powers = powers[1:] * np.arange(1, len(powers))[:, None]
+    weights = np.vander(np.linspace(0.0, 1.0, count), len(powers), increasing=True) @ powers
+    return np.einsum("ck,kjin->cjin", weights, y)  # not a matrix product: threads would cost more than they save
+
+
 def _parts(model: Additive, tones: Colours, amount: float) -> NDArray[np.float64]:
     """(source, result, 256): what each level of each source channel adds, in tones."""
-    parts = model.parts(tones.T.reshape(-1), amount).reshape(3, 3, 3, TONES)
-    return np.clip(np.stack([parts[j, :, j] for j in range(3)]), -MOST_PART, MOST_PART)
-
-
-def _sets_needed(model: Additive, tones: Colours) -> int:
-    """So many that the sums of two neighbours differ by at most half a level, as long as they fit the cache."""
-    probes = np.stack([_parts(model, tones, amount) for amount in np.linspace(0.0, 1.0, PROBES)])
-    steepest = np.abs(np.diff(probes, axis=0)).max(axis=3).sum(axis=1).max() * (PROBES - 1) * (TONES - 1)
-    return int(np.clip(np.ceil(2 * steepest) + 1, 2, MOST_SETS))
+    if (tones == tones[:, :1]).all():
+        parts = model.parts(tones[:, 0], amount)
+    else:
+        apart = model.parts(tones.T.reshape(-1), amount).reshape(3, 3, 3, TONES)
+        parts = np.stack([apart[j, :, j] for j in range(3)])
+    return np.clip(parts, -MOST_PART, MOST_PART)
 
 
 def _fine_words(parts: NDArray[np.float64]) -> tuple[Words | None, int]:
@@ -162,7 +179,7 @@ def _closing_words(parts: NDArray[np.float64], close: Callable[[Colours], Colour
 
 
 def _packed(fields: NDArray[np.int64], bits: int) -> Words:
-    words: Words = (fields << (bits * np.arange(3))[:, None]).sum(axis=2)
+    words: Words = fields[:, :, 0] + (fields[:, :, 1] << bits) + (fields[:, :, 2] << 2 * bits)
     return words.reshape(-1)
 
 

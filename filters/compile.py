@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from filters.fuse import point_passes
 from filters.local.lux import Lux
@@ -11,19 +10,17 @@ from filters.local.sharpen import Sharpen
 from filters.local.structure import Structure
 from filters.local.tilt_shift import TiltShift
 from filters.local.vignette import vignette_gain
+from filters.look import AnyLook, find_look
 from filters.point import PointOperation
 from filters.program import Program, Step
 from filters.recipe.model import Adjustments, Recipe
 from filters.tools import POINT_TOOLS
 
-if TYPE_CHECKING:
-    from filters.look import AnyLook
-
 PROGRAMS = 64  # that are kept: mostly of 30 KB, at most of 2 MB
 
 
 @lru_cache(maxsize=PROGRAMS)
-def compile_recipe(recipe: Recipe, own_look: "AnyLook | None" = None) -> Program:
+def compile_recipe(recipe: Recipe, own_look: AnyLook | None = None) -> Program:
     """The program of a recipe, whose look is `own_look` unless that is None; then it is built in.
 
     Raises:
@@ -39,7 +36,7 @@ def compile_recipe(recipe: Recipe, own_look: "AnyLook | None" = None) -> Program
     )
 
 
-def colour_operations(recipe: Recipe, own_look: "AnyLook | None" = None) -> tuple[PointOperation, ...]:
+def colour_operations(recipe: Recipe, own_look: AnyLook | None = None) -> tuple[PointOperation, ...]:
     """What a recipe does to colours, whatever surrounds them: its look, then its point tools.
 
     Raises:
@@ -50,12 +47,9 @@ def colour_operations(recipe: Recipe, own_look: "AnyLook | None" = None) -> tupl
     return (*_look_operations(recipe, own_look), *tools)
 
 
-def _look_operations(recipe: Recipe, own_look: "AnyLook | None") -> tuple[PointOperation, ...]:
+def _look_operations(recipe: Recipe, own_look: AnyLook | None) -> tuple[PointOperation, ...]:
     if recipe.look is None or not recipe.look.strength:
         return ()
-    if own_look is None:
-        from filters.look import find_look  # noqa: PLC0415
-
     look = own_look or find_look(recipe.look.name)
     return look.operations(recipe.look.strength / 100)
 

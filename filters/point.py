@@ -15,6 +15,8 @@ from filters.mask import Mask
 
 Colours = NDArray[np.float64]
 
+MOST_BENDS = 4  # of a model by its mask's amount; looks have two
+
 
 @dataclass(frozen=True, kw_only=True)
 class Curves:
@@ -44,6 +46,7 @@ class Additive:
     """A generalised additive model: out_c = close( Σ_j parts(tone_j)[j, c] ), blended with what came in by `strength`.
 
     `parts` takes tones (n,) and the mask's amount (a number) and gives (3, 3, n): source channel, result channel, tone.
+    Of the amount it is a polynomial of degree MOST_BENDS at most, so that few amounts tell all.
     `close` is a curve for each result channel on sums, (..., 3), which may lie outside of 0 to 1; None: clip only.
     `strength` is 0 to 1. At the centre of the frame, or without a mask, the amount is 0.
     Source: T. Hastie, R. Tibshirani, "Generalized Additive Models", 1986.
