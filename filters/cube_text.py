@@ -82,7 +82,7 @@ def parse_cube(data: bytes) -> tuple[str, list[CubeTable]]:
         CubeError: the file is not as it should be.
     """
     if len(data) > MOST_BYTES:
-        raise CubeError(f"the file has {len(data):,} bytes; at most {MOST_BYTES:,} are read")
+        raise CubeError(f"the file has more than {MOST_BYTES:,} bytes, which are read at most")
     data = data.removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     lines = data.count(b"\n")
     if lines > MOST_LINES:

@@ -7,6 +7,7 @@ import click
 
 from config import MisconfiguredError
 from filters.cube import CubeError, CubeLook, pack, read_cube, unpack
+from filters.cube_text import MOST_BYTES
 from filters.recipe import Recipe
 from jobs.errors import Rejected
 from jobs.recipes import own_look, read_recipe
@@ -64,7 +65,8 @@ def read_cube_file(path: Path, name: str) -> CubeLook:
     if not path.is_file():
         raise click.UsageError(f"There is no file {str(path)!r} here ({Path.cwd()}).")
     try:
-        return read_cube(path.read_bytes(), name)
+        with path.open("rb") as file:
+            return read_cube(file.read(MOST_BYTES + 1), name)
     except CubeError as error:
         raise click.UsageError(f"{path}: {error}.") from error
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from config import Limits
+
 PHOTO = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -20,3 +22,9 @@ class OutFile(click.ParamType[Path]):
         if path.is_dir():
             self.fail(f"{str(path)!r} is a folder: name a file in it.", param, ctx)
         return path
+
+
+def read_photo(path: Path) -> bytes:
+    """A photo's bytes; no more than it takes to see that they are too many."""
+    with path.open("rb") as file:
+        return file.read(Limits().photo_bytes + 1)

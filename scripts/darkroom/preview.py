@@ -15,7 +15,7 @@ from pipeline.photo import render_photo
 from scripts.darkroom.app import App, Command
 from scripts.darkroom.edits import edit_options
 from scripts.darkroom.looks import recipe_and_look
-from scripts.darkroom.options import PHOTO, OutFile
+from scripts.darkroom.options import PHOTO, OutFile, read_photo
 from scripts.darkroom.show import size
 
 LADDER = LADDERS["standard"]
@@ -59,7 +59,7 @@ def preview(
     darkroom preview cat.jpg --look dusk.cube --compare -o dusk.jpg --open
     """
     recipe, own_look = recipe_and_look(app, look, strength, edits, file)
-    data = photo.read_bytes()
+    data = read_photo(photo)
     drawn = rendition(data, width, recipe, own_look)
     if compare:
         drawn = side_by_side(rendition(data, width, Recipe(geometry=recipe.geometry), None), drawn)

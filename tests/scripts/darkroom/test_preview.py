@@ -163,3 +163,14 @@ def test_a_comparison_is_a_jpeg_without_metadata(photo):
     run(photo, "--compare", "-o", "both.jpg")
 
     assert Image.open(BytesIO(photo.with_name("both.jpg").read_bytes())).getexif() == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("huge.jpg", ["huge.jpg"]), ("huge.cube", ["small.jpg", "--look", "huge.cube"])]
+)
+def test_a_file_of_gigabytes_is_refused_without_being_read(tmp_path, name, options):
+    (tmp_path / "small.jpg").write_bytes(sample_photo(8, 8))
+    with (tmp_path / name).open("wb") as file:
+        file.truncate(20 << 30)  # a hole: it takes no room
+
+    assert "bytes" in run(*options, code=1 if name.endswith("jpg") else 2)
