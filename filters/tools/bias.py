@@ -27,4 +27,5 @@ def cast(tones: Tones, leaning: Tones, weights: float | Tones = 1.0) -> Tones:
     keeps its luma exactly.
     """
     lumas = sum(part * bias(tones, np.exp(weights * lean)) for part, lean in zip(LUMA, leaning, strict=True))
-    return bias(tones, np.exp(weights * leaning)) - (lumas - tones)
+    leaned: Tones = bias(tones, np.exp(weights * leaning)) - (lumas - tones)
+    return leaned
