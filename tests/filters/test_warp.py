@@ -1,5 +1,7 @@
 """Drawing through a homography, against its formula in double precision, analytic pictures, and OpenCV."""
 
+import tracemalloc
+from dataclasses import replace
 from math import cos, radians, sin
 
 import cv2
@@ -8,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters.geometry import edited_size, homography, reframe
+from filters.geometry import combined, edited_size, homography, reframe
 from filters.recipe.model import Crop, Geometry
-from filters.resample import resample
+from filters.resample import resample, turn_upright
 from filters.warp import MOST_STRETCH, PHASES, local_scales, warp
 
 
@@ -97,12 +99,12 @@ def test_every_sample_is_within_a_level_of_the_formula(geometry, orientation, re
 
 @pytest.mark.parametrize(
     ("degrees", "reduction", "least"),
-    [(5, 1.25, 50), (20, 1.25, 46), (5, 1.8, 48), (20, 1.8, 45), (10, 2.4, 46), (3, 6.5, 44)],
+    [(5, 1.25, 50), (20, 1.25, 46), (5, 1.8, 48), (20, 1.8, 45), (10, 2.4, 46), (3, 4.5, 44)],
 )
 def test_it_is_near_to_one_filter_along_the_drawn_axes(degrees, reduction, least):
-    pixels = photo(600, 500)
+    pixels = photo(360, 300)
     geometry = Geometry(straighten=degrees)
-    height, width = (int(side / reduction) for side in edited_size(600, 500, geometry))
+    height, width = (int(side / reduction) for side in edited_size(360, 300, geometry))
     matrix = homography(pixels.shape[:2], (height, width), geometry, 1)
 
     drawn = warp(pixels, height, width, matrix)
@@ -240,9 +242,34 @@ def test_pixels_that_may_not_be_written_can_be_read_and_stay():
     np.testing.assert_array_equal(pixels, before)
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(("rotate", "flip"), [(0, "none"), (90, "horizontal"), (270, "both")])
+def test_bending_a_stored_picture_is_bending_the_turned_one(orientation, rotate, flip):
+    pixels = cv2.GaussianBlur(photo(110, 150), (0, 0), 1)
+    code = combined(orientation, Geometry(rotate=rotate, flip=flip))
+    bend = Geometry(straighten=9, perspective_horizontal=40, perspective_vertical=-70, crop=Crop(left=0.1, width=0.7))
+    turned = np.ascontiguousarray(turn_upright(pixels, code))
+
+    at_once = reframe(pixels, 50, 60, replace(bend, rotate=rotate, flip=flip), orientation=orientation)
+
+    assert np.abs(at_once.astype(np.int16) - reframe(turned, 50, 60, bend)).max() <= 3  # places are rounded
+
+
+def test_memory_does_not_grow_with_what_is_left_out():
+    pixels = np.zeros((4000, 3000, 3), np.uint8)
+    crop = Crop(left=0.3, top=0.3, width=0.3, height=0.3)
+    tracemalloc.start()
+
+    reframe(pixels, 300, 225, Geometry(straighten=10, crop=crop))
+
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < pixels.nbytes / 12  # half of which is what is drawn, and its surroundings at 1.4 times the size
+
+
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
-def test_any_edit_of_any_picture_stays_within_the_range_that_ringing_allows(data):
+def test_a_flat_picture_stays_flat_through_any_edit(data):
     height, width = data.draw(st.integers(1, 200)), data.draw(st.integers(1, 200))
     geometry = Geometry(
         rotate=data.draw(st.sampled_from([0, 90, 180, 270])),
@@ -254,6 +281,8 @@ def test_any_edit_of_any_picture_stays_within_the_range_that_ringing_allows(data
     size = data.draw(st.integers(1, full[0])), data.draw(st.integers(1, full[1]))
     pixels = np.full((height, width, 3), (10, 128, 240), np.uint8)
 
-    drawn = reframe(pixels, *size, geometry, orientation=data.draw(st.integers(1, 8)) if height == width else 1)
+    drawn = reframe(pixels, *size, geometry)
 
-    assert np.unique(drawn.reshape(-1, 3), axis=0).tolist() == [[10, 128, 240]]
+    times = max(full[0] / size[0], full[1] / size[1])
+    allowed = 0 if times <= 16 else 1 + times / 32  # what `resample` promises
+    assert np.abs(drawn.astype(np.int16) - (10, 128, 240)).max() <= allowed
