@@ -7,6 +7,7 @@ Arithmetic is float32, in sums, products and quotients that are rounded one by o
 it gives the same bytes on every processor.
 """
 
+from functools import lru_cache
 from math import ceil
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ Indices = NDArray[np.uint32]
 _SOURCE = types.Array(uint8, 2, "C", readonly=True)
 _PLANE = types.Array(float32, 2, "C", readonly=True)
 
+STEADY = 1 << 20  # the last bit of an exponential differs between processors: what is rounded to 1/STEADY does not
 REACH = 3.0  # of a Gaussian, in standard deviations: what is cut off weighs 0.3%
 
 
@@ -34,6 +36,7 @@ class Ramp(NamedTuple):
 RAMP = types.NamedTuple((uint32[::1], uint32[::1], float32[::1]), Ramp)  # type: ignore[no-untyped-call]
 
 
+@lru_cache(maxsize=64)
 def ramp(size: int, coarse_size: int, *, channels: int = 1) -> Ramp:
     """Linear interpolation from `coarse_size` pixels to `size`; both cover the same length, ends are repeated.
 
@@ -69,10 +72,14 @@ def smooth(plane: Plane, sigma: float, *, channels: int) -> Plane:
     """A Gaussian blur with a standard deviation of `sigma` samples, beyond the edges mirrored: nothing gets darker."""
     distances = np.arange(ceil(REACH * sigma) + 1)
     weights = np.exp(-0.5 * (distances / max(sigma, 1e-3)) ** 2)
-    weights /= weights[0] + 2 * weights[1:].sum()
     smoothed = np.empty_like(plane)
-    _convolve(plane, weights.astype(np.float32), channels, smoothed)
+    _convolve(plane, steady(weights / (weights[0] + 2 * weights[1:].sum())), channels, smoothed)
     return smoothed
+
+
+def steady(numbers: NDArray[np.float64]) -> Plane:
+    """The numbers in float32, of any shape, the same on every processor."""
+    return (np.rint(numbers * STEADY) / STEADY).astype(np.float32)
 
 
 def widen(plane: Plane, width: int, *, channels: int) -> Plane:
@@ -108,7 +115,7 @@ def mirrored(at: int, size: int) -> int:
     return min(at, 2 * size - 1 - at)
 
 
-@njit(void(_SOURCE, int64[::1], int64[::1], float32[:, ::1]), cache=True)
+@njit(void(_SOURCE, int64[::1], int64[::1], float32[:, ::1]), cache=True, error_model="numpy")
 def _average(samples: Pixels, down: NDArray[np.int64], across: NDArray[np.int64], means: Plane) -> None:
     """Add up the rows of a block, of which there are at most 257, then its columns."""
     sums = np.empty(samples.shape[1], np.uint16)

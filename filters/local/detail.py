@@ -1,4 +1,7 @@
-"""Kernels' rows: the base layer, and detail that is limited softly."""
+"""Rows of a kernel that works on the detail: what it reads, the base layer, a change that is limited softly.
+
+Such a kernel is compiled with `error_model="numpy"`: a division that could raise would keep it from whole vectors.
+"""
 
 import numpy as np
 from numba import njit

@@ -7,7 +7,7 @@ from numba import float32, njit, types, uint8, void
 from numpy.typing import NDArray
 
 from filters.local.base import BASE, Base, coarse_luma, find_base
-from filters.local.coarse import Pixels, Plane
+from filters.local.coarse import Pixels, Plane, steady
 from filters.local.detail import base_row, limited, read_row
 
 DARK_SHARE, BRIGHT_SHARE = 0.5, 99.5  # percentiles of the luma that are stretched towards black and white
@@ -83,7 +83,7 @@ def _tables(curve: Tones, share: float) -> Tables:
     rise = share * (curve - tones)
     of_itself = rise / np.maximum(tones, 1 / curve.size)
     of_room = np.where(rise > 0, rise / np.maximum(1 - tones, 1 / curve.size), 1)  # what gets darker needs no room
-    return of_itself.astype(np.float32), of_room.astype(np.float32)
+    return steady(of_itself), steady(of_room)
 
 
 @njit(inline="always")
@@ -95,7 +95,7 @@ def _multiply_add(line: Pixels, factors: Plane, changes: Plane, toned: Pixels) -
             toned[3 * x + c] = np.uint8(np.int32(min(max(level, np.float32(0)), np.float32(255))))
 
 
-@njit(void(_SOURCE, BASE, _TABLES, float32, uint8[:, ::1]), cache=True)
+@njit(void(_SOURCE, BASE, _TABLES, float32, uint8[:, ::1]), cache=True, error_model="numpy")
 def _tone(samples: Pixels, base: Base, tables: Tables, gain: float, toned: Pixels) -> None:
     """Row by row: luma, base, how much each pixel is multiplied by and what is added to it."""
     of_itself, of_room = tables
@@ -107,7 +107,7 @@ def _tone(samples: Pixels, base: Base, tables: Tables, gain: float, toned: Pixel
         read_row(samples[y], luma, brightest)
         base_row(base, y, luma, row)
         for x in range(width):
-            tone = np.uint32(min(max(row[x], np.float32(0)), highest) * np.float32(FINE) + np.float32(0.5))
+            tone = np.uint32(np.int32(min(max(row[x], np.float32(0)), highest) * np.float32(FINE) + np.float32(0.5)))
             room = (highest - brightest[x]) / max(brightest[x], np.float32(1))
             factors[x] = np.float32(1) + min(of_itself[tone], of_room[tone] * room)
         for x in range(width):

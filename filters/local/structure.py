@@ -42,7 +42,7 @@ class Structure:
         return strengthened
 
 
-@njit(void(_SOURCE, BASE, float32, uint8[:, ::1]), cache=True)
+@njit(void(_SOURCE, BASE, float32, uint8[:, ::1]), cache=True, error_model="numpy")
 def _strengthen(samples: Pixels, base: Base, gain: float, strengthened: Pixels) -> None:
     """Row by row: luma, base, change."""
     width = base.slopes.shape[1]

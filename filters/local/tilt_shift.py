@@ -11,8 +11,8 @@ from filters.local.coarse import RAMP, Pixels, Plane, Ramp, between, coarsen, ra
 from filters.mask import centres
 
 WIDEST = 0.025  # standard deviation of the blur at strength 100, as a share of the shorter side: 27 pixels of 1080
-LEVELS = (0.2, 0.45, 1.0)  # of the widest: what is in between is a blend of two neighbours
-FINEST = 0.0012  # of all levels but the widest: below, the untouched picture stands for it
+LEVELS = (0.27, 0.52, 1.0)  # of the widest: what is in between is a blend of two neighbours
+FINEST = 0.0017  # of all levels but the widest: below, the untouched picture stands for it
 FALLOFF = 0.25  # from the edge of what is sharp to full blur, as a share of the shorter side
 COARSEST = 0.9  # standard deviation in samples of the coarse copy, at least: less would show its grid
 NOTHING = 0xFFFFFFFF  # the row that is held at first
