@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from config.settings import LOCAL_STACK
-from scripts.darkroom import job, local, media, preview, recipe, submit, work
+from scripts.darkroom import job, local, look, media, preview, recipe, submit, work
 from scripts.darkroom.app import EXIT_CODES, App, Group, Notices
 
 
@@ -45,6 +45,7 @@ for command in (
     job.job,
     media.media,
     recipe.recipe,
+    look.look,
     preview.preview,
     work.worker,
     work.pool,
