@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import int64, njit, types, uint8, uint16, uint32, void
+from numba import int64, njit, types, uint8, uint16, void
 from numpy.typing import NDArray
 
 from filters.line import (
@@ -39,10 +39,10 @@ from filters.line import (
 from filters.mask import Mask
 from filters.point import MOST_BENDS, Additive, Colours, Curves, follow
 
-Where = tuple[NDArray[np.uint32], Rows, NDArray[np.float32]]  # for each position: the set; the mask's rows, columns
-_WHERE = types.Tuple((uint32[::1], ROWS, COLUMNS))  # type: ignore[no-untyped-call]
+Where = tuple[NDArray[np.uint8], Rows, NDArray[np.float32]]  # for each position: the set; the mask's rows, columns
+_WHERE = types.Tuple((uint8[::1], ROWS, COLUMNS))  # type: ignore[no-untyped-call]
 
-NO_SETS = np.zeros(0, np.uint32)
+NO_SETS = np.zeros(0, np.uint8)
 TONES = 256
 SET = 3 * TONES  # words
 MOST_SETS = 128  # 0.8 MB; more no longer fit the second-level cache and cost a fifth more time
@@ -65,7 +65,7 @@ class AdditivePass:
     black: int  # what a sum is where it means 0, if there are no tables
     strength: int  # in 1/32768
     mask: Mask | None
-    sets: NDArray[np.uint32]  # (POSITIONS + 1,): where the position's words begin
+    sets: NDArray[np.uint8]  # (POSITIONS + 1,): the set of words for each position
     vignette: Mask | None
     gains: Words
 
@@ -115,12 +115,12 @@ def additive_pass(
     )
 
 
-def _sets(mask: Mask | None, count: int) -> NDArray[np.uint32]:
-    """For each position: the first word of the set whose amount is nearest."""
+def _sets(mask: Mask | None, count: int) -> NDArray[np.uint8]:
+    """For each position: the set whose amount is nearest."""
     if mask is None:
         return NO_SETS
-    sets: NDArray[np.uint32] = np.rint(mask.profile() * (count - 1)).astype(np.uint32)
-    return sets * np.uint32(SET)
+    sets: NDArray[np.uint8] = np.rint(mask.profile() * (count - 1)).astype(np.uint8)
+    return sets
 
 
 def _parts_by_amount(model: Additive, tones: Colours) -> NDArray[np.float64]:
@@ -141,7 +141,8 @@ def _polynomial(x: NDArray[np.float64], y: NDArray[np.float64], count: int, deri
     for _ in range(derivative):
         powers = powers[1:] * np.arange(1, len(powers))[:, None]
     weights = np.vander(np.linspace(0.0, 1.0, count), len(powers), increasing=True) @ powers
-    return np.einsum("ck,kjin->cjin", weights, y)  # not a matrix product: threads would cost more than they save
+    values: NDArray[np.float64] = np.einsum("ck,kjin->cjin", weights, y)  # a matrix product would start threads
+    return values
 
 
 def _parts(model: Additive, tones: Colours, amount: float) -> NDArray[np.float64]:
@@ -200,10 +201,10 @@ def _sum_masked_line(line: Line, words: Words, where: Where, row: int, room: Wor
     steps, byte = room.view(np.int32)[: sums.size], np.uint64(0xFF)
     place_line(rows[row], across, steps)
     for x in range(sums.size):
-        pixel, first = np.uint64(line[x]), np.uint64(sets[np.uint64(steps[x])])
+        first = np.uint64(sets[np.uint64(np.uint32(steps[x]))]) * np.uint64(SET)
+        chosen, pixel = words[first : first + np.uint64(SET)], np.uint64(line[x])
         red, green, blue = pixel & byte, (pixel >> np.uint64(8)) & byte, (pixel >> np.uint64(16)) & byte
-        green, blue = np.uint64(TONES) + green, np.uint64(2 * TONES) + blue
-        sums[x] = words[first + red] + words[first + green] + words[first + blue]
+        sums[x] = chosen[red] + chosen[np.uint64(TONES) + green] + chosen[np.uint64(2 * TONES) + blue]
 
 
 @njit(void(int64[::1], uint16[::1]), cache=True)
@@ -240,12 +241,15 @@ def _add(  # noqa: PLR0913, PLR0917 - a compiled kernel takes its arrays one by 
             _sum_masked_line(lines[y], words, where, top + y, room, sums)
         else:
             _sum_line(lines[y], words, sums)
+        rest = 0
         if tones.size:
             _close_line(sums, tones)
-        else:
+        elif strength < STRENGTH_ONE or gains[0].size:
             clip_line(sums, black)
+        else:
+            rest = black
         if strength < STRENGTH_ONE:
             blend_line(sums, lines[y], np.int16(strength), room)
         if gains[0].size:
             dim_line(sums, gains, top + y, room)
-        round_line(sums, levels[y])
+        round_line(sums, rest, levels[y])

@@ -115,9 +115,11 @@ def dim_line(words: Words, gains: Gains, row: int, room: Words) -> None:
         tones[i] = np.uint16((np.uint32(tones[i]) * np.uint32(factors[i])) >> np.uint32(16))
 
 
-@njit(void(int64[::1], uint8[::1]), cache=True)
-def round_line(words: Words, levels: Pixels) -> None:
-    """Write the tones as levels."""
+@njit(void(int64[::1], uint16, uint8[::1]), cache=True)
+def round_line(words: Words, black: int, levels: Pixels) -> None:
+    """Write fine tones, or sums that are `black` where they should be 0, as levels."""
     tones = words.view(np.uint16)
+    bias, white = np.uint16(black), np.uint16(black + WHITE)
     for i in range(tones.size):
-        levels[i] = np.uint8(np.uint16(tones[i] + np.uint16(FINE // 2)) >> np.uint16(FINE_BITS))
+        tone = np.uint16(np.uint16(min(max(tones[i], bias), white)) - bias)
+        levels[i] = np.uint8(np.uint16(tone + np.uint16(FINE // 2)) >> np.uint16(FINE_BITS))

@@ -14,7 +14,7 @@ Reals = NDArray[np.float32]
 
 DEGREE = 4
 POWERS = tuple((i, j) for i in range(DEGREE + 1) for j in range(DEGREE + 1 - i))  # of a term's u and v
-POSITIONS = 1 << 13  # steps of the position value that kernels tell apart: a mask turns over hundreds at least
+POSITIONS = 1 << 11  # steps of the position that kernels tell apart; their tables must leave room in the nearest cache
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -130,4 +130,4 @@ def _interpolate(
             blend_line(tones, lines[y], np.int16(strength), room)
         if gains[0].size:
             dim_line(tones, gains, top + y, room)
-        round_line(tones, levels[y])
+        round_line(tones, 0, levels[y])
