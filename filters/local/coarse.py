@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 Pixels = NDArray[np.uint8]
 Plane = NDArray[np.float32]  # (rows, columns * channels), in levels
 Indices = NDArray[np.uint32]
-_SOURCE = types.Array(uint8, 2, "C", readonly=True)
-_PLANE = types.Array(float32, 2, "C", readonly=True)
+SAMPLES = types.Array(uint8, 2, "C", readonly=True)  # (h, w * 3)
+PLANE = types.Array(float32, 2, "C", readonly=True)
 
 STEADY = 1 << 20  # the last bit of an exponential differs between processors: what is rounded to 1/STEADY does not
+LARGEST_BLOCK = 256  # pixels along a side: the sum of a block's column has 16 bits
 REACH = 3.0  # of a Gaussian, in standard deviations: what is cut off weighs 0.3%
 
 
@@ -57,7 +58,7 @@ def _samples(pixels: NDArray[np.float64], channels: int) -> Indices:
 def coarsen(pixels: Pixels, times: int) -> Plane:
     """The means of blocks of about `times` by `times` pixels: (h, w, 3) uint8 to (rows, 3 * columns) levels.
 
-    Where a side is no multiple of `times`, some blocks are a pixel longer or shorter.
+    `times` is 1 to LARGEST_BLOCK. Where a side is no multiple of `times`, some blocks are a pixel longer or shorter.
     """
     height, width, _ = pixels.shape
     if times == 1:
@@ -115,9 +116,9 @@ def mirrored(at: int, size: int) -> int:
     return min(at, 2 * size - 1 - at)
 
 
-@njit(void(_SOURCE, int64[::1], int64[::1], float32[:, ::1]), cache=True, error_model="numpy")
+@njit(void(SAMPLES, int64[::1], int64[::1], float32[:, ::1]), cache=True, error_model="numpy")
 def _average(samples: Pixels, down: NDArray[np.int64], across: NDArray[np.int64], means: Plane) -> None:
-    """Add up the rows of a block, of which there are at most 257, then its columns."""
+    """Add up the rows of a block, then its columns."""
     sums = np.empty(samples.shape[1], np.uint16)
     for row in range(down.size - 1):
         sums[:] = 0
@@ -165,7 +166,7 @@ def _pad(padded: Plane, margin: int, channels: int) -> None:
             padded[margin + samples + channels * x + c] = padded[margin + channels * right + c]
 
 
-@njit(void(_PLANE, float32[::1], int64, float32[:, ::1]), cache=True)
+@njit(void(PLANE, float32[::1], int64, float32[:, ::1]), cache=True)
 def _convolve(plane: Plane, weights: Plane, channels: int, smoothed: Plane) -> None:
     """Blend rows with those above and below, then each row with itself moved left and right."""
     rows, samples = plane.shape
@@ -190,7 +191,7 @@ def widen_row(line: Plane, across: Ramp, wide: Plane) -> None:
         wide[i] = between(line[first[i]], line[second[i]], share[i])
 
 
-@njit(void(_PLANE, RAMP, float32[:, ::1]), cache=True)
+@njit(void(PLANE, RAMP, float32[:, ::1]), cache=True)
 def _widen(plane: Plane, across: Ramp, wide: Plane) -> None:
     """Enlarge every row."""
     for y in range(plane.shape[0]):

@@ -7,7 +7,7 @@ from numba import float32, njit, types, uint8, void
 from numpy.typing import NDArray
 
 from filters.local.base import BASE, Base, coarse_luma, find_base
-from filters.local.coarse import Pixels, Plane, steady
+from filters.local.coarse import SAMPLES, Pixels, Plane, steady
 from filters.local.detail import base_row, limited, read_row
 
 DARK_SHARE, BRIGHT_SHARE = 0.5, 99.5  # percentiles of the luma that are stretched towards black and white
@@ -23,7 +23,6 @@ LIMIT = 24.0  # levels: what a pixel's detail changes by comes near to it, but n
 
 FINE = 8  # steps a level in the kernel's tables
 
-_SOURCE = types.Array(uint8, 2, "C", readonly=True)
 _TABLES = types.UniTuple(float32[::1], 2)  # type: ignore[no-untyped-call]
 Tables = tuple[Plane, Plane]
 Tones = NDArray[np.float64]
@@ -95,7 +94,7 @@ def _multiply_add(line: Pixels, factors: Plane, changes: Plane, toned: Pixels) -
             toned[3 * x + c] = np.uint8(np.int32(min(max(level, np.float32(0)), np.float32(255))))
 
 
-@njit(void(_SOURCE, BASE, _TABLES, float32, uint8[:, ::1]), cache=True, error_model="numpy")
+@njit(void(SAMPLES, BASE, _TABLES, float32, uint8[:, ::1]), cache=True, error_model="numpy")
 def _tone(samples: Pixels, base: Base, tables: Tables, gain: float, toned: Pixels) -> None:
     """Row by row: luma, base, how much each pixel is multiplied by and what is added to it."""
     of_itself, of_room = tables

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numba import int16, int32, njit, types, uint8, void
+from numba import int16, int32, njit, uint8, void
 from numpy.typing import NDArray
 
-from filters.local.coarse import Pixels, mirrored
+from filters.local.coarse import SAMPLES, Pixels, mirrored
 from filters.local.luma import add_to_all, luma_of
 
 STRONGEST = 1.5  # times the detail at 100
@@ -17,7 +17,6 @@ UNIT_BITS = 4  # the kernel counts in 1/16 of a level
 UNIT = 1 << UNIT_BITS
 GAIN_BITS = 13
 
-_SOURCE = types.Array(uint8, 2, "C", readonly=True)
 Samples = NDArray[np.int16]
 
 
@@ -61,7 +60,7 @@ def _change(luma: np.int16, blurred: np.int32, gain: int) -> np.int16:
     return np.int16(min(max(level, np.int32(-LIMIT)), np.int32(LIMIT)))
 
 
-@njit(void(_SOURCE, int16[:, ::1]), cache=True)
+@njit(void(SAMPLES, int16[:, ::1]), cache=True)
 def _weigh(samples: Pixels, luma: Samples) -> None:
     """The luma of every pixel."""
     for y in range(luma.shape[0]):
@@ -70,7 +69,7 @@ def _weigh(samples: Pixels, luma: Samples) -> None:
             row[x] = np.int16((luma_of(line[3 * x], line[3 * x + 1], line[3 * x + 2]) + np.int32(8)) >> np.int32(4))
 
 
-@njit(void(_SOURCE, int16[:, ::1], int32, uint8[:, ::1]), cache=True)
+@njit(void(SAMPLES, int16[:, ::1], int32, uint8[:, ::1]), cache=True)
 def _sharpen(samples: Pixels, luma: Samples, gain: int, sharpened: Pixels) -> None:
     """Row by row: blur down, blur along, compare, add."""
     height, width = luma.shape

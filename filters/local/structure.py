@@ -3,17 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numba import float32, njit, types, uint8, void
+from numba import float32, njit, uint8, void
 
 from filters.local.base import BASE, Base, coarse_luma, find_base
-from filters.local.coarse import Pixels
+from filters.local.coarse import SAMPLES, Pixels
 from filters.local.detail import base_row, limited, read_row
 from filters.local.luma import add_to_all
 
 STRONGEST = 1.0  # times the detail that is added at 100
 LIMIT = 64.0  # levels: what a pixel's change comes near to, but never over
-
-_SOURCE = types.Array(uint8, 2, "C", readonly=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +40,7 @@ class Structure:
         return strengthened
 
 
-@njit(void(_SOURCE, BASE, float32, uint8[:, ::1]), cache=True, error_model="numpy")
+@njit(void(SAMPLES, BASE, float32, uint8[:, ::1]), cache=True, error_model="numpy")
 def _strengthen(samples: Pixels, base: Base, gain: float, strengthened: Pixels) -> None:
     """Row by row: luma, base, change."""
     width = base.slopes.shape[1]

@@ -7,17 +7,28 @@ import numpy as np
 from numba import float32, njit, types, uint8, void
 from numpy.typing import NDArray
 
-from filters.local.coarse import RAMP, Pixels, Plane, Ramp, between, coarsen, ramp, smooth, widen_row
+from filters.local.coarse import (
+    LARGEST_BLOCK,
+    PLANE,
+    RAMP,
+    Pixels,
+    Plane,
+    Ramp,
+    between,
+    coarsen,
+    ramp,
+    smooth,
+    widen_row,
+)
 from filters.mask import centres
 
 WIDEST = 0.025  # standard deviation of the blur at strength 100, as a share of the shorter side: 27 pixels of 1080
 LEVELS = (0.27, 0.52, 1.0)  # of the widest: what is in between is a blend of two neighbours
-FINEST = 0.0017  # of all levels but the widest: below, the untouched picture stands for it
+FINEST = 0.0017  # of any level but the widest, as a share of the shorter side: below, the untouched picture will do
 FALLOFF = 0.25  # from the edge of what is sharp to full blur, as a share of the shorter side
 COARSEST = 0.9  # standard deviation in samples of the coarse copy, at least: less would show its grid
 NOTHING = 0xFFFFFFFF  # the row that is held at first
 
-_PLANE = types.Array(float32, 2, "C", readonly=True)
 _DISTANCES = types.UniTuple(float32[::1], 3)  # type: ignore[no-untyped-call]
 _TURN = types.UniTuple(float32, 5)  # type: ignore[no-untyped-call]
 
@@ -59,7 +70,7 @@ class TiltShift:
         widest = WIDEST * self.strength / 100
         shares = [share for share in LEVELS if share * widest >= FINEST or share == 1]
         blurred = pixels.copy()
-        for finer, share, coarser in zip([0.0, *shares], shares, [*shares[1:], inf], strict=False):
+        for finer, share, coarser in zip([0.0, *shares[:-1]], shares, [*shares[1:], inf], strict=True):
             level = _blur(pixels, share * widest * min(height, width))
             down, along = ramp(height, len(level)), ramp(width, level.shape[1] // 3, channels=3)
             turn = self._turn(finer, share, coarser)
@@ -85,7 +96,7 @@ class TiltShift:
 
 def _blur(pixels: Pixels, sigma: float) -> Plane:
     """A Gaussian blur of `sigma` pixels on a coarse copy, whose making and enlarging blur a part of it already."""
-    times = 1 << max(0, int(log2(max(sigma / COARSEST, 1))))
+    times = min(1 << int(log2(max(sigma / COARSEST, 1))), LARGEST_BLOCK)
     blocks, enlarging = (times**2 - 1) / 12, (times**2 - 1) / 6  # variances of a box and of a triangle
     return smooth(coarsen(pixels, times), sqrt(sigma**2 - blocks - enlarging) / times, channels=3)
 
@@ -143,7 +154,7 @@ def _hold(level: Plane, row: np.uint32, along: Ramp, wide: Plane, held: NDArray[
     return line
 
 
-@njit(void(_PLANE, RAMP, RAMP, _DISTANCES, _TURN, uint8[:, ::1]), cache=True)
+@njit(void(PLANE, RAMP, RAMP, _DISTANCES, _TURN, uint8[:, ::1]), cache=True)
 def _lay_over(level: Plane, down: Ramp, along: Ramp, distances: Distances, turn: Turn, samples: Pixels) -> None:
     """Blend a level into the samples, except where another will hide it."""
     across, shift, more = distances
