@@ -13,6 +13,7 @@ TELL_AFTER_SECONDS = 2.0
 SLIDERS = ("lux", "structure", "brightness", "contrast", "warmth", "saturation", "fade", "highlights", "shadows")
 EVERY_KERNEL = {
     "geometry": {"straighten": 2},
+    "look": {"name": "clarendon"},
     "adjustments": {
         **dict.fromkeys((*SLIDERS, "vignette", "sharpen"), 10),
         "tint_shadows": {"colour": "blue"},

@@ -35,7 +35,7 @@ def test_every_kernel_has_its_types_and_compiles_on_import_alone():
 def test_no_tool_is_left_cold():
     used = canonical(parse_recipe(EVERY_KERNEL))
 
-    assert set(used) == set(RECIPE.members) - {"look"}
+    assert set(used) == set(RECIPE.members)
     assert set(used["adjustments"]) == set(ADJUSTMENTS.members)
 
 

@@ -2,11 +2,13 @@
 
 import json
 from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import filters
 from filters.recipe import (
     BUILT_IN_LOOKS,
     Adjustments,
@@ -170,6 +172,12 @@ def test_every_field_of_the_model_is_in_the_table_with_the_same_default():
 def test_there_are_forty_built_in_looks():
     assert len(set(BUILT_IN_LOOKS)) == 40
     assert list(BUILT_IN_LOOKS) == sorted(BUILT_IN_LOOKS)
+
+
+def test_every_look_that_has_a_file_has_a_name_and_every_name_a_file():
+    files = Path(filters.__file__).parent.glob("looks/*.json")
+
+    assert {file.stem for file in files} == set(BUILT_IN_LOOKS)
 
 
 @pytest.mark.parametrize(
