@@ -8,8 +8,8 @@ from math import prod
 
 import numpy as np
 
-from filters.centre import at_centre
 from filters.cube_text import DARKEST, LIGHTEST, CubeError, CubeTable, is_domain, parse_cube, printable
+from filters.place import at_place
 from filters.point import Colours, Curves, PointOperation, Table
 
 __all__ = ["CubeError", "CubeLook", "pack", "read_cube", "unpack", "write_cube"]
@@ -61,7 +61,7 @@ def write_cube(operations: Iterable[PointOperation], title: str, size: int = KEP
 
     Programs that read the format interpolate between the points; 33 are usual.
     """
-    colours = at_centre(operations, _lattice(size))
+    colours = at_place(operations, _lattice(size))
     rows = np.abs(colours.transpose(2, 1, 0, 3).reshape(-1, 3))  # red is the fastest; and no minus before a zero
     heading = (
         f'TITLE "{printable(title)}"',

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from filters.character import character
-from filters.point import Curves, Matrix
+from filters.mask import Mask, Radial
+from filters.point import Additive, Curves, Matrix
 
 LUMA = np.array([0.2126, 0.7152, 0.0722])
 
@@ -36,6 +37,15 @@ def curves(of):
 def test_each_word_is_earned_by_the_operation_it_names(operation, words):
     assert set(words) <= set(character([operation]))
     assert len(character([operation])) <= len(words) + 1
+
+
+@pytest.mark.parametrize(("change", "word"), [(-0.5, "dark corners"), (0.5, "bright corners")])
+def test_corners_that_differ_from_the_middle_are_told(change, word):
+    shape = Additive(
+        parts=lambda tones, amount: np.eye(3)[..., None] * tones * (1 + change * amount), mask=Mask(shape=Radial())
+    )
+
+    assert character([shape]) == (word,)
 
 
 def test_nothing_has_no_character():

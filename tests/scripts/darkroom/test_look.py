@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from filters.centre import at_centre
 from filters.compile import colour_operations
 from filters.cube import pack, read_cube, unpack
+from filters.place import at_place
 from filters.recipe import BUILT_IN_LOOKS, parse_recipe
 from jobs.errors import LedgerUnavailable
 from jobs.memory import MemoryLedger
@@ -167,7 +167,7 @@ def test_what_is_exported_is_the_recipes_colours(words, recipe):
     run("export", *words, "-o", "x.cube")
 
     (operation,) = read_cube(Path("x.cube").read_text(), "x").operations(1.0)
-    expected = at_centre(colour_operations(parse_recipe(recipe)), COLOURS)
+    expected = at_place(colour_operations(parse_recipe(recipe)), COLOURS)
     assert np.abs(operation(COLOURS) - expected).mean() < 0.5 / 255
 
 
