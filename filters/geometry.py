@@ -7,6 +7,7 @@ mirroring are EXIF's eight orientations, and cost nothing; with a crop they are 
 Positions are shares, (x, y) from 0 to 1, or pixels, whose centres are whole numbers; a point is a column (x, y, 1).
 """
 
+from functools import lru_cache, reduce
 from math import cos, radians, sin
 
 import numpy as np
@@ -17,15 +18,17 @@ from filters.resample import FLIPPED, MIRRORED, TRANSPOSED, Box, Pixels, resampl
 from filters.warp import warp
 
 Homography = NDArray[np.float64]  # (3, 3)
+Edges = tuple[float, float]
 
 ROTATIONS = {0: 1, 90: 6, 180: 3, 270: 8}  # degrees clockwise, as EXIF's orientations
 FLIPS = {"none": 1, "horizontal": 2, "vertical": 4, "both": 3}
 FAR_EDGE = 0.7  # what a perspective of 100 leaves of the far edge's length, where the near edge's is 1
+LEAST_PART = 0.01  # of a pixel: no crop is emptier
 KEYSTONE = (1 - FAR_EDGE) / (1 + FAR_EDGE)  # 1 + KEYSTONE and 1 - KEYSTONE are the distances of the two edges
 
 
 def reframe(pixels: Pixels, height: int, width: int, geometry: Geometry, *, orientation: int = 1) -> Pixels:
-    """Draw the edited frame at `height` by `width` pixels, which must not be more than `edited_size` of the picture.
+    """Draw the edited frame at `height` by `width` pixels; more than `edited_size` of the picture would enlarge it.
 
     `pixels` is (h, w, 3) uint8, C-contiguous, as stored and perhaps reduced; `orientation` is EXIF's 1-8, 1 for
     upright; the result is (height, width, 3) uint8. Where nothing is bent and nothing reduced, every pixel is as it
@@ -57,7 +60,12 @@ def bends(geometry: Geometry) -> bool:
 
 def combined(orientation: int, geometry: Geometry) -> int:
     """The orientation that does what EXIF's, the recipe's rotation and its flip do one after the other."""
-    steps = _unturn(orientation) @ _unturn(ROTATIONS[geometry.rotate]) @ _unturn(FLIPS[geometry.flip])
+    return _both(_both(orientation, ROTATIONS[geometry.rotate]), FLIPS[geometry.flip])
+
+
+@lru_cache(maxsize=64)  # all there are
+def _both(first: int, second: int) -> int:
+    steps = _unturn(first) @ _unturn(second)
     return next(code for code in range(1, 9) if np.array_equal(_unturn(code), steps))
 
 
@@ -77,42 +85,54 @@ def kept_share(height: int, width: int, geometry: Geometry) -> float:
 def homography(stored: tuple[int, int], drawn: tuple[int, int], geometry: Geometry, orientation: int) -> Homography:
     """From pixels of the edited frame, `drawn` being its height and width, to those of the `stored` picture."""
     height, width = _turned_size(*stored, combined(orientation, geometry))
-    crop, share = geometry.crop, kept_share(height, width, geometry)
-    shares = _moved(crop.left, crop.top) @ _scaled(crop.width / drawn[1], crop.height / drawn[0]) @ _moved(0.5, 0.5)
-    halves = _scaled(2 * share, 2 * share) @ _moved(-0.5, -0.5)
-    level = _straightening(height, width, geometry.straighten)
+    crop, half = geometry.crop, 2 * kept_share(height, width, geometry)
     tilt = np.eye(3)
     tilt[2, :2] = -_keystone(geometry)
-    back = _moved(0.5, 0.5) @ _scaled(0.5, 0.5)
-    pixels = _moved(-0.5, -0.5) @ _scaled(stored[1], stored[0])
-    return pixels @ _unturn(combined(orientation, geometry)) @ back @ tilt @ level @ halves @ shares
+    steps = (  # the last first, as matrices go
+        _moved(-0.5, -0.5) @ _scaled(stored[1], stored[0]),  # shares of the stored picture to its pixels
+        _unturn(combined(orientation, geometry)),
+        _moved(0.5, 0.5) @ _scaled(0.5, 0.5),  # half sides of the turned picture to shares of it
+        tilt,
+        _straightening(height, width, geometry.straighten),
+        _scaled(half, half) @ _moved(-0.5, -0.5),  # shares of the kept frame to half sides of the turned picture
+        _moved(crop.left, crop.top) @ _scaled(crop.width, crop.height),
+        _scaled(1 / drawn[1], 1 / drawn[0]) @ _moved(0.5, 0.5),  # drawn pixels to shares of the crop
+    )
+    return reduce(np.matmul, steps)
 
 
 def crop_box(stored: tuple[int, int], drawn: tuple[int, int], geometry: Geometry, orientation: int) -> Box:
     """The crop in pixels of the `stored` picture: whole ones where it is `drawn` at their number, else exact edges."""
     code, crop = combined(orientation, geometry), geometry.crop
     height, width = _turned_size(*stored, code)
-    top, bottom = _pixel_edges(crop.top, crop.height, height)
-    left, right = _pixel_edges(crop.left, crop.width, width)
-    if (bottom - top, right - left) == drawn:
-        return _stored_box(Box(top=top, left=left, height=bottom - top, width=right - left), stored, code)
-    exact = Box(top=crop.top * height, left=crop.left * width, height=crop.height * height, width=crop.width * width)
-    return _stored_box(exact, stored, code)
+    vertical, horizontal = _pixel_edges(crop.top, crop.height, height), _pixel_edges(crop.left, crop.width, width)
+    if (vertical[1] - vertical[0], horizontal[1] - horizontal[0]) == drawn:
+        return _stored_box(vertical, horizontal, stored, code)
+    exact = _exact_edges(crop.top, crop.height, height), _exact_edges(crop.left, crop.width, width)
+    return _stored_box(*exact, stored, code)
 
 
-def _stored_box(box: Box, stored: tuple[int, int], code: int) -> Box:
-    """Where a box of the turned picture lies in the stored one."""
-    if code in TRANSPOSED:
-        box = Box(top=box.left, left=box.top, height=box.width, width=box.height)
-    top = stored[0] - box.top - box.height if code in FLIPPED else box.top
-    left = stored[1] - box.left - box.width if code in MIRRORED else box.left
-    return Box(top=max(0.0, top), left=max(0.0, left), height=box.height, width=box.width)
+def _stored_box(vertical: Edges, horizontal: Edges, stored: tuple[int, int], code: int) -> Box:
+    """Where a box between edges of the turned picture lies in the stored one."""
+    rows, columns = (horizontal, vertical) if code in TRANSPOSED else (vertical, horizontal)
+    return Box(
+        top=max(0.0, stored[0] - rows[1]) if code in FLIPPED else rows[0],
+        left=max(0.0, stored[1] - columns[1]) if code in MIRRORED else columns[0],
+        height=rows[1] - rows[0],
+        width=columns[1] - columns[0],
+    )
 
 
 def _pixel_edges(start: float, share: float, size: int) -> tuple[int, int]:
     """The whole pixels that a part of a side keeps, at least one: the first, and the one after the last."""
     first = min(round(start * size), size - 1)
     return first, max(first + 1, min(size, round((start + share) * size)))
+
+
+def _exact_edges(start: float, share: float, size: int) -> Edges:
+    """A part's edges in pixels, to a millionth, so that whole ones stay whole whatever they were computed with."""
+    first = min(round(start * size, 6), size - LEAST_PART)
+    return first, max(first + LEAST_PART, round(min(1.0, start + share) * size, 6))
 
 
 def _turned_size(height: int, width: int, code: int) -> tuple[int, int]:

@@ -47,7 +47,7 @@ class Box:
 
 
 def resample(pixels: Pixels, height: int, width: int, *, orientation: int = 1, box: Box | None = None) -> Pixels:
-    """Reduce to `height` by `width` upright pixels, which must not be more than the picture (or its `box`) has.
+    """Reduce to `height` by `width` upright pixels; what is more than the picture (or its `box`) has, is interpolated.
 
     `pixels` is (h, w, 3) uint8, C-contiguous, as stored; `orientation` is EXIF's 1-8; the result is (height, width, 3)
     uint8, the very same array where there is nothing to do. Lanczos with three lobes, stretched by the reduction,
@@ -85,7 +85,7 @@ def filter_table(size: float, reduced: int, offset: float, *, reverse: bool) -> 
     starts (reduced,) int32 and weights (reduced, taps) int16.
     """
     ratio = size / reduced
-    stretch = max(1.0, ratio)  # a part of a picture, rounded to whole pixels, may be enlarged by less than one
+    stretch = max(1.0, ratio)  # what is enlarged is interpolated: between two pixels there is no more to see
     whole, part = divmod(offset, 1)
     touched = ceil(part + size - ROUNDING)
     taps = min(touched if size % 1 else int(size), ceil(2 * LOBES * stretch))

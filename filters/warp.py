@@ -8,7 +8,8 @@ Measured against the same filter along the drawn axes, in double precision, on a
 20, 54 where the picture was brought near first. A cubic of four taps on a picture that was reduced to the drawn scale
 reaches 49 dB, six taps of Lanczos 51, and neither is faster. Two passes along the axes would alias on one diagonal.
 The footprint's axes are the picture's, not the drawn ones: they differ in the corners of the spectrum alone.
-Perspective changes the scale across the picture; the filter is that of the middle.
+Perspective changes the scale across the picture; the filter is that of the middle: 53 dB at 80 of 100. A drawing of
+1080 x 1350 takes 14 ms more than plain reduction does from the same half of a phone's photo (7 ms).
 
 Arithmetic is the 16-bit fixed point of `filters.resample`. The picture is drawn in tiles, each from a patch of the
 source that stays in the processor's cache, so that memory does not grow with the source.
@@ -165,9 +166,10 @@ def _patch_of(matrix: Homography, top: int, left: int, rows: int, columns: int) 
             x = (matrix[0, 0] * u + matrix[0, 1] * v + matrix[0, 2]) / depth
             y = (matrix[1, 0] * u + matrix[1, 1] * v + matrix[1, 2]) / depth
             low_x, high_x, low_y, high_y = min(low_x, x), max(high_x, x), min(low_y, y), max(high_y, y)
-    first_x, first_y = int(np.floor(low_x)) - BEFORE, int(np.floor(low_y)) - BEFORE
-    # One more on each side, because a place is rounded to a phase.
-    return first_y - 1, first_x - 1, int(np.floor(high_y)) - first_y + 7, int(np.floor(high_x)) - first_x + 7
+    # One pixel more on each side, because a place is rounded to a phase.
+    first_x, first_y = int(np.floor(low_x)) - BEFORE - 1, int(np.floor(low_y)) - BEFORE - 1
+    end_x, end_y = int(np.floor(high_x)) + TAPS - BEFORE + 1, int(np.floor(high_y)) + TAPS - BEFORE + 1
+    return first_y, first_x, end_y - first_y, end_x - first_x
 
 
 @njit(void(float64[:, ::1], int64, int64, float64, float64, int32[::1], int32[::1]), cache=True)

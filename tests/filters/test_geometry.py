@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters.geometry import FAR_EDGE, edited_size, homography, kept_share, reframe
+from filters.geometry import FAR_EDGE, crop_box, edited_size, homography, kept_share, reframe
 from filters.recipe.model import Crop, Geometry
 from filters.resample import resample
 
@@ -43,7 +43,7 @@ def turned(stored, orientation, rotate, flip):
 
 @st.composite
 def crops(draw):
-    width, height = draw(st.floats(0.01, 1)), draw(st.floats(0.01, 1))
+    width, height = draw(st.floats(1e-9, 1)), draw(st.floats(1e-9, 1))
     return Crop(
         left=draw(st.floats(0, 1)) * (1 - width), top=draw(st.floats(0, 1)) * (1 - height), width=width, height=height
     )
@@ -113,6 +113,17 @@ def test_a_crop_between_pixels_is_reduced_from_its_exact_edges():
     assert np.abs(cut[2:-2, 2:-2, 0] - expected[2:-2, 2:-2]).max() <= 1
 
 
+@pytest.mark.parametrize("start", [0.0, 0.35, 1 - 1e-9, 1.0])
+@pytest.mark.parametrize("orientation", [1, 3, 8])
+@pytest.mark.parametrize("straighten", [0, 10])
+def test_a_crop_of_next_to_nothing_shows_the_pixel_that_is_there(start, orientation, straighten):
+    flat = np.full((5, 7, 3), 77, np.uint8)
+    geometry = Geometry(straighten=straighten, crop=Crop(left=start, top=start, width=1e-9, height=1e-9))
+
+    for size in [(1, 1), (2, 3)]:
+        assert np.unique(reframe(flat, *size, geometry, orientation=orientation)).tolist() == [77]
+
+
 def test_without_geometry_it_is_plain_reduction():
     stored = noise(60, 80)
 
@@ -169,6 +180,17 @@ def test_the_frame_touches_an_edge_of_the_picture(height, width, degrees, horizo
     x, y = (corners[0] / corners[2] + 0.5) / width, (corners[1] / corners[2] + 0.5) / height
 
     assert min(x.min(), y.min(), 1 - x.max(), 1 - y.max()) == pytest.approx(0, abs=1e-9)
+
+
+@settings(max_examples=300)
+@given(height=sides, width=sides, geometry=geometries(), orientation=st.integers(1, 8))
+def test_no_box_leaves_the_picture(height, width, geometry, orientation):
+    box = crop_box((height, width), (1, 2), geometry, orientation)
+
+    assert box.top >= 0
+    assert box.left >= 0
+    assert 0 < box.height <= height - box.top + 1e-9
+    assert 0 < box.width <= width - box.left + 1e-9
 
 
 @given(height=sides, width=sides, geometry=geometries())

@@ -169,3 +169,21 @@ def test_any_smaller_size_is_within_a_level_of_the_formula(data):
     pixels = picture(height, width, seed=data.draw(st.integers(0, 99)))
 
     assert np.abs(resample(pixels, *reduced) - formula(pixels, *reduced)).max() <= 1
+
+
+@pytest.mark.parametrize(("height", "width"), [(7.5, 9.25), (0.5, 0.4), (1.2, 30.7)])
+def test_a_box_may_end_between_two_pixels_and_be_enlarged(height, width):
+    y, x = np.mgrid[:40, :50]
+    ramp = np.stack([4 * x + y, 2 * x + 3 * y, 255 - 2 * x - y], axis=-1).astype(np.uint8)
+    box = Box(top=20.25, left=10.6, height=height, width=width)
+    size = max(1, round(1.5 * height)), max(1, round(1.5 * width))
+
+    drawn = resample(ramp, *size, box=box).astype(np.float64)
+
+    v, u = np.mgrid[: size[0], : size[1]]
+    down = 20.25 + (v + 0.5) * height / size[0] - 0.5
+    across = 10.6 + (u + 0.5) * width / size[1] - 0.5
+    expected = np.stack([4 * across + down, 2 * across + 3 * down, 255 - 2 * across - down], axis=-1)
+    assert np.abs(drawn - expected).max() <= 5.5  # at its edges a box knows nothing beyond its pixels
+    inner = np.s_[3:-3, 3:-3]
+    assert np.abs(drawn - expected)[inner].max(initial=0) <= 1
