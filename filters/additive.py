@@ -45,8 +45,8 @@ _WHERE = types.Tuple((uint8[::1], ROWS, COLUMNS))  # type: ignore[no-untyped-cal
 NO_SETS = np.zeros(0, np.uint8)
 TONES = 256
 SET = 3 * TONES  # words
-MOST_SETS = 128  # 0.8 MB; more no longer fit the second-level cache and cost a fifth more time
-PROBES = 9  # amounts at which it is looked how fast a model changes with them
+MOST_SETS = 192  # 1.2 MB: more leave the second-level cache and cost time
+PROBES = 17  # amounts between which it is looked how much a model changes
 MOST_PART = 4.0  # tones that one channel may add: the sum of three must fit a field
 
 # The fields of a word whose sums go through closing tables, in quarters of a table's step.
@@ -93,7 +93,7 @@ def additive_pass(
     A model that is blended (strength below 1) takes neither curves before nor after it.
     """
     tones = follow(before, np.repeat(np.arange(TONES)[:, None] / (TONES - 1), 3, axis=1))
-    parts = _parts_by_amount(model, tones) if model.mask else _parts(model, tones, 0.0)[None]
+    amounts, parts = _parts_by_amount(model, tones) if model.mask else (np.zeros(1), _parts(model, tones, 0.0)[None])
 
     def close(sums: Colours) -> Colours:
         return follow(after, np.clip(sums if model.close is None else model.close(sums), 0.0, 1.0))
@@ -109,38 +109,38 @@ def additive_pass(
         black=black,
         strength=round(model.strength * STRENGTH_ONE),
         mask=model.mask,
-        sets=_sets(model.mask, len(parts)),
+        sets=_sets(model.mask, amounts),
         vignette=vignette and vignette[0],
         gains=gain_words(*vignette) if vignette else NO_GAIN,
     )
 
 
-def _sets(mask: Mask | None, count: int) -> NDArray[np.uint8]:
+def _sets(mask: Mask | None, amounts: NDArray[np.float64]) -> NDArray[np.uint8]:
     """For each position: the set whose amount is nearest."""
     if mask is None:
         return NO_SETS
-    sets: NDArray[np.uint8] = np.rint(mask.profile() * (count - 1)).astype(np.uint8)
+    halfway = (amounts[1:] + amounts[:-1]) / 2
+    sets: NDArray[np.uint8] = np.searchsorted(halfway, mask.profile()).astype(np.uint8)
     return sets
 
 
-def _parts_by_amount(model: Additive, tones: Colours) -> NDArray[np.float64]:
-    """(sets, source, result, 256): the parts at evenly spread amounts.
+def _parts_by_amount(model: Additive, tones: Colours) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Amounts (sets,), and the parts there, (sets, source, result, 256).
 
-    They are so many that the sums of two neighbours differ by at most half a level, as long as they fit the cache.
+    They lie where sums have changed by the same, and are so many that this is at most half a level, as far as they may.
     """
-    asked = np.linspace(0.0, 1.0, MOST_BENDS + 1)
+    asked, probes = np.linspace(0.0, 1.0, MOST_BENDS + 1), np.linspace(0.0, 1.0, PROBES)
     parts = np.stack([_parts(model, tones, amount) for amount in asked])
-    steepest = np.abs(_polynomial(asked, parts, PROBES, 1)).max(axis=3).sum(axis=1).max() * (TONES - 1)
-    count = int(np.clip(np.ceil(2 * steepest) + 1, 2, MOST_SETS))
-    return _polynomial(asked, parts, count)
+    changes = np.abs(np.diff(_polynomial(asked, parts, probes), axis=0)).max(axis=3).sum(axis=1).max(axis=1)
+    way = np.concatenate([[0.0], np.cumsum(changes * (TONES - 1))])
+    count = int(np.clip(np.ceil(2 * way[-1]) + 1, 2, MOST_SETS))
+    amounts = np.interp(np.linspace(0.0, way[-1], count), way, probes)
+    return amounts, _polynomial(asked, parts, amounts)
 
 
-def _polynomial(x: NDArray[np.float64], y: NDArray[np.float64], count: int, derivative: int = 0) -> NDArray[np.float64]:
-    """The polynomial through (x, y), or a derivative of it, at `count` places from 0 to 1."""
-    powers = np.linalg.solve(np.vander(x, increasing=True), np.eye(len(x)))
-    for _ in range(derivative):
-        powers = powers[1:] * np.arange(1, len(powers))[:, None]
-    weights = np.vander(np.linspace(0.0, 1.0, count), len(powers), increasing=True) @ powers
+def _polynomial(x: NDArray[np.float64], y: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The polynomial through (x, y), at other places."""
+    weights = np.vander(at, len(x)) @ np.linalg.inv(np.vander(x))
     values: NDArray[np.float64] = np.einsum("ck,kjin->cjin", weights, y)  # a matrix product would start threads
     return values
 

@@ -208,12 +208,13 @@ def test_more_of_a_look_never_brings_a_pixel_nearer_to_the_original(name):
 
 
 @pytest.mark.parametrize("name", BUILT_IN_LOOKS)
-def test_each_look_is_within_a_level_of_its_float64_formula_at_the_centre_and_everywhere(name):
+def test_each_look_is_within_two_levels_of_its_float64_formula_everywhere_and_mostly_rounded(name):
     (model,) = colour_operations(Recipe(look=LookChoice(name=name)))
-    amounts = model.mask.draw(35, 57) if model.mask else np.zeros((35, 57))
-    colours = [[model(p / 255, a) for p, a in zip(*row, strict=True)] for row in zip(PIXELS, amounts, strict=True)]
+    pixels = PIXELS[:15, :21]
+    amounts = model.mask.draw(15, 21) if model.mask else np.zeros((15, 21))
+    colours = [[model(p / 255, a) for p, a in zip(*row, strict=True)] for row in zip(pixels, amounts, strict=True)]
 
-    errors = np.abs(compile_recipe(Recipe(look=LookChoice(name=name))).apply(PIXELS) - 255 * np.array(colours))
+    errors = np.abs(compile_recipe(Recipe(look=LookChoice(name=name))).apply(pixels) - 255 * np.array(colours))
 
     assert errors.mean() < 0.3
     assert errors.max() < 2
@@ -221,10 +222,10 @@ def test_each_look_is_within_a_level_of_its_float64_formula_at_the_centre_and_ev
 
 @pytest.mark.parametrize("name", BUILT_IN_LOOKS)
 def test_no_look_draws_bands_on_a_smooth_ramp(name):
-    ramp = np.rint(np.linspace(0, 255, 4096)).astype(np.uint8)[None, :, None].repeat(3, axis=2)
+    ramp = np.rint(np.linspace(0, 255, 1024)).astype(np.uint8)[None, :, None].repeat(3, axis=2)
     recipe = Recipe(look=LookChoice(name=name))
     (model,) = colour_operations(recipe)
-    amounts = model.mask.draw(1, 4096)[0] if model.mask else np.zeros(4096)
+    amounts = model.mask.draw(1, 1024)[0] if model.mask else np.zeros(1024)
     formula = np.array([model(p / 255, a) for p, a in zip(ramp[0], amounts, strict=True)]) * 255
 
     steps = np.diff(compile_recipe(recipe).apply(ramp)[0].astype(int), axis=0)
