@@ -78,7 +78,7 @@ class Job:
     source_key: str
     ladder: str
     lane: Lane
-    recipe: Mapping[str, Any]  # as it was submitted: perhaps by a newer release, so read it with `parse_recipe`
+    recipe: Mapping[str, Any] = field(default_factory=dict)  # perhaps of a newer release: see jobs.recipes.read_recipe
     fence: int  # the fencing token: counts the claims, and never falls
     failures: Mapping[str, int] = field(default_factory=dict)  # by code, since it was last asked for: see jobs.policy
 
