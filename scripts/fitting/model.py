@@ -57,9 +57,7 @@ def _surface_basis() -> Numbers:
 
 SURFACE = _surface_basis()
 FLAT = np.eye(len(POWERS))[POWERS.index((0, 0))]
-ROUND = np.linalg.lstsq(
-    SURFACE, 0.5 * (SURFACE[:, POWERS.index((2, 0))] + SURFACE[:, POWERS.index((0, 2))]), rcond=None
-)[0]
+ROUND: Numbers = np.eye(len(POWERS))[[POWERS.index((2, 0)), POWERS.index((0, 2))]].sum(axis=0)  # u² + v²
 
 
 def fit_surface(pairs: Sequence[Pair], bends: int) -> Numbers:
@@ -94,8 +92,7 @@ def _regress(pairs: Sequence[Pair], shape: Shape, t: Numbers, channel: int) -> N
         features = _features(photo, channel, shape, t)
         gram += features.T @ features
         moment += features.T @ (rendered[:, channel] - photo.tones[:, channel])
-    weights: Numbers = np.linalg.solve(gram, moment)
-    return weights
+    return np.asarray(np.linalg.solve(gram, moment), np.float64)
 
 
 def _surface_step(pairs: Sequence[Pair], fit: Fit) -> Numbers:
@@ -108,8 +105,7 @@ def _surface_step(pairs: Sequence[Pair], fit: Fit) -> Numbers:
             slopes = SURFACE * _slope(photo, fit, channel, t)[:, None]
             gram += slopes.T @ slopes
             moment += slopes.T @ missing[:, channel]
-    step: Numbers = np.linalg.solve(gram, moment)
-    return step
+    return np.asarray(np.linalg.solve(gram, moment), np.float64)
 
 
 def _slope(photo: Photo, fit: Fit, channel: int, t: Numbers) -> Numbers:
