@@ -172,7 +172,7 @@ def followed(steps: Sequence[Step], says: str) -> Iterable[Step]:
 
 def fidelity_table(results: Mapping[str, Result]) -> Table:
     """A row a look: how far off each contender is."""
-    judged = [name for name in (OURS, PILGRAM, PILGRAM2, UNTOUCHED) if name in results]
+    judged = [name for name in (OURS, PILGRAM, PILGRAM2, UNTOUCHED) if name in results and results[name].fidelity]
     table = _table("Fidelity: CIEDE2000 to the oracle, mean and 95th percentile", judged)
     for look in BUILT_IN_LOOKS:
         table.add_row(look, *(_difference(results[name].fidelity.get(look)) for name in judged))
