@@ -45,8 +45,8 @@ class CubeLook:
 def read_cube(content: str | bytes, name: str) -> CubeLook:
     """The look of a `.cube` file: curves, a grid, or a grid that follows curves, which becomes one of 33 points a side.
 
-    Curves have 2 to 65,536 points, grids 2 to 256 a side, the file 64 MB at most. Samples beyond -1 to 2 are taken as
-    these. Without a title the look has its name.
+    Curves have 2 to 65,536 points, grids 2 to 256 a side; the file has at most 64 MB and 4 million lines, which 129
+    points a side need half of. Samples beyond -1 to 2 are taken as these. Without a title the look has its name.
 
     Raises:
         CubeError: it is not such a file; the message names the line.
