@@ -40,7 +40,10 @@ def recipe_options(command: Decorated) -> Decorated:
 @json_option
 @click.pass_obj
 def list_looks(app: App, *, as_json: bool) -> None:
-    """The built-in looks, then those of the ledger if one is set; what each does is measured, not told."""
+    """List the looks and what they do.
+
+    The built-in ones, then those of the ledger if one is set. What each does is measured.
+    """
     from scripts.darkroom.drawing import listed_looks  # noqa: PLC0415 - brings the kernels
 
     listed = listed_looks(app)
@@ -61,7 +64,10 @@ def list_looks(app: App, *, as_json: bool) -> None:
 @click.option("--open", "open_it", is_flag=True, help="Open what was written.")
 @click.pass_obj
 def sheet(app: App, photo: Path, *, out: Path, columns: int, tile: int, names: tuple[str, ...], open_it: bool) -> None:
-    """Draw a photo under every look on one sheet, the untouched photo first. No server is needed."""
+    """Draw a photo under every look on one sheet.
+
+    The untouched photo comes first. No server is needed.
+    """
     if out.suffix.lower() not in PICTURES:
         raise click.UsageError(f"{out.name}: a sheet is written as {', '.join(PICTURES)}.")
     from scripts.darkroom.drawing import contact_sheet  # noqa: PLC0415 - brings the kernels
@@ -89,7 +95,9 @@ def export(
     out: Path | None,
     side: int,
 ) -> None:
-    """Write a look, or the colours of any recipe, as a .cube file for Lightroom, DaVinci, ffmpeg and others.
+    """Write a look as a .cube file, or the colours of any recipe.
+
+    Lightroom, DaVinci, ffmpeg and others read it. What depends on the place in the frame is left out.
 
     \b
     darkroom look export clarendon -o clarendon.cube
@@ -110,7 +118,7 @@ def export(
 @click.option("--name", required=True, help="What recipes will call it: a-z, 0-9 and -. It is never changed again.")
 @click.pass_obj
 def add_look(app: App, file: Path, *, name: str) -> None:
-    """Keep a .cube file as a look of one's own, which every worker then knows."""
+    """Keep a .cube file as a look. Every worker then knows it by its name."""
     from scripts.darkroom.drawing import packed_cube  # noqa: PLC0415 - brings the kernels
 
     kept = packed_cube(file, name)
