@@ -29,6 +29,8 @@ Exit codes:
   130  interrupted
 worker, pool, sweep and relay: 0 drained, 75 left before the job at hand was done, 78 could not begin."""
 
+NOT_FOUND = frozenset({"unknown_job", "unknown_media", "unknown_generation", "unknown_look"})  # codes that end with 4
+
 OWNER = click.IntRange(1, 2**63 - 1)  # what a bigint of the ledger holds
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -121,7 +123,7 @@ def sentence(error: Exception) -> str:
 def exit_code(error: Exception) -> int:
     """The documented exit code for an error."""
     match error:
-        case Rejected() if error.code.startswith("unknown_"):
+        case Rejected() if error.code in NOT_FOUND:
             return 4
         case Unavailable():
             return 3
