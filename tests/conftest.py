@@ -10,12 +10,15 @@ import pytest
 
 from workers.stack import MissingProgramError, Stack
 
-CORPUS = Path(__file__).resolve().parent.parent.parent / "shared" / "corpus"
+SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
+CORPUS = SHARED / "corpus"
+ORACLE = SHARED / "looks"
 MARKS = {
     "stack": "server",
     "second_stack": "server",
     "staffed_stack": "server",
     "corpus": "corpus",
+    "oracle": "corpus",
 }  # by the fixture that a test asks for
 
 
@@ -52,6 +55,15 @@ def corpus() -> Path:
     folder = Path(os.environ.get("DARKROOM_CORPUS", CORPUS))
     if not folder.is_dir():
         pytest.skip(f"no media corpus at {folder}: set DARKROOM_CORPUS")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def oracle() -> Path:
+    """The folder of photos and what somebody else's looks made of them, PHOTO.jpg and PHOTO-LOOK.jpg."""
+    folder = Path(os.environ.get("DARKROOM_LOOKS_ORACLE", ORACLE))
+    if not folder.is_dir():
+        pytest.skip(f"no photos with their renders at {folder}: set DARKROOM_LOOKS_ORACLE")
     return folder
 
 
