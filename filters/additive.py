@@ -1,43 +1,35 @@
 """A generalised additive model on 8-bit pixels.
 
-For each tone of each source channel there is a word of what it adds to the three result channels, so that a pixel is
-three look-ups and two additions. Where nothing but clipping follows, these sums are fine tones already; otherwise each
-goes through a closing table. With a mask there is a set of words for each of so many amounts that a step between two
-cannot be seen.
+Its sums begin a pass: three look-ups a pixel, by levels. With a mask there is a set of words for each of so many
+amounts that a step between two cannot be seen.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import int64, njit, types, uint8, uint16, void
+from numba import int64, njit, types, uint8, void
 from numpy.typing import NDArray
 
+from filters.ending import ENDS, PLAIN, Ending, Ends, end_line, is_plain
 from filters.line import (
     COLUMNS,
-    GAINS,
     LINE,
     LINES,
-    NO_GAIN,
     ROWS,
     STRENGTH_ONE,
-    WHITE,
-    Gains,
     Line,
     Pixels,
     Rows,
     Words,
     blend_line,
-    clip_line,
-    dim_line,
     draw_in_bands,
-    gain_words,
     place_line,
     places,
-    round_line,
 )
 from filters.mask import Mask
 from filters.point import MOST_BENDS, Additive, Colours, Curves, follow
+from filters.sums import SUMS, Sums, grey_tones, parts_of, settle_line, sums_of
 
 Where = tuple[NDArray[np.uint8], Rows, NDArray[np.float32]]  # for each position: the set; the mask's rows, columns
 _WHERE = types.Tuple((uint8[::1], ROWS, COLUMNS))  # type: ignore[no-untyped-call]
@@ -47,71 +39,45 @@ TONES = 256
 SET = 3 * TONES  # words
 MOST_SETS = 192  # 1.2 MB: more leave the second-level cache and cost time
 PROBES = 17  # amounts between which it is looked how much a model changes
-MOST_PART = 4.0  # tones that one channel may add: the sum of three must fit a field
-
-# The fields of a word whose sums go through closing tables, in quarters of a table's step.
-CLOSING_STEPS = 1 << 12  # to a tone of 1
-FIELD_BITS, FRACTION_BITS = 21, 2
-# Fields that are fine tones: 16 bits, four times the range of tones.
-LANE_BITS = 16
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AdditivePass:
     """An additive model as words and tables, ready to run over pictures of any size."""
 
-    words: Words  # (sets * SET,)
-    tones: NDArray[np.uint16]  # closing tables of the three channels, in fine tones; empty: clip
-    black: int  # what a sum is where it means 0, if there are no tables
+    sums: Sums
     strength: int  # in 1/32768
     mask: Mask | None
     sets: NDArray[np.uint8]  # (POSITIONS + 1,): the set of words for each position
-    vignette: Mask | None
-    gains: Words
+    ending: Ending
 
     def apply(self, pixels: Pixels) -> Pixels:
         """(h, w, 3) uint8 to a new array of the same shape. Within 0.6 levels of the float64 formula without a mask."""
         height, width, _ = pixels.shape
         where = (self.sets, *places(self.mask, height, width))
-        gains = (self.gains, *places(self.vignette, height, width))
+        ends = self.ending.over(height, width)
 
         def draw(lines: NDArray[np.uint32], rows: slice, levels: Pixels) -> None:
-            _add(lines, rows.start, self.words, where, self.tones, self.black, self.strength, gains, levels)
+            _add(lines, rows.start, self.sums, where, self.strength, ends, levels)
 
         return draw_in_bands(pixels, draw)
 
 
 def additive_pass(
-    model: Additive,
-    *,
-    before: Sequence[Curves] = (),
-    after: Sequence[Curves] = (),
-    vignette: tuple[Mask, float] | None = None,
+    model: Additive, *, before: Sequence[Curves] = (), after: Sequence[Curves] = (), ending: Ending = PLAIN
 ) -> AdditivePass:
-    """Curves, a model, curves and a vignette's gain as one pass.
+    """Curves, a model and curves as a pass that ends as told.
 
     A model that is blended (strength below 1) takes neither curves before nor after it.
     """
-    tones = follow(before, np.repeat(np.arange(TONES)[:, None] / (TONES - 1), 3, axis=1))
-    amounts, parts = _parts_by_amount(model, tones) if model.mask else (np.zeros(1), _parts(model, tones, 0.0)[None])
-
-    def close(sums: Colours) -> Colours:
-        return follow(after, np.clip(sums if model.close is None else model.close(sums), 0.0, 1.0))
-
-    clips = model.close is None and not after
-    words, black = _fine_words(parts) if clips else (None, 0)
-    table = np.zeros(0, np.uint16)
-    if words is None:
-        words, table = _closing_words(parts, close)
+    tones = follow(before, grey_tones(TONES))
+    amounts, parts = _parts_by_amount(model, tones) if model.mask else (np.zeros(1), parts_of(model, tones, 0.0)[None])
     return AdditivePass(
-        words=words,
-        tones=table,
-        black=black,
+        sums=sums_of(model, parts, after),
         strength=round(model.strength * STRENGTH_ONE),
         mask=model.mask,
         sets=_sets(model.mask, amounts),
-        vignette=vignette and vignette[0],
-        gains=gain_words(*vignette) if vignette else NO_GAIN,
+        ending=ending,
     )
 
 
@@ -130,7 +96,7 @@ def _parts_by_amount(model: Additive, tones: Colours) -> tuple[NDArray[np.float6
     They lie where sums have changed by the same, and are so many that this is at most half a level, as far as they may.
     """
     asked, probes = np.linspace(0.0, 1.0, MOST_BENDS + 1), np.linspace(0.0, 1.0, PROBES)
-    parts = np.stack([_parts(model, tones, amount) for amount in asked])
+    parts = np.stack([parts_of(model, tones, amount) for amount in asked])
     changes = np.abs(np.diff(_polynomial(asked, parts, probes), axis=0)).max(axis=3).sum(axis=1).max(axis=1)
     way = np.concatenate([[0.0], np.cumsum(changes * (TONES - 1))])
     count = int(np.clip(np.ceil(2 * way[-1]) + 1, 2, MOST_SETS))
@@ -143,45 +109,6 @@ def _polynomial(x: NDArray[np.float64], y: NDArray[np.float64], at: NDArray[np.f
     weights = np.vander(at, len(x)) @ np.linalg.inv(np.vander(x))
     values: NDArray[np.float64] = np.einsum("ck,kjin->cjin", weights, y)  # a matrix product would start threads
     return values
-
-
-def _parts(model: Additive, tones: Colours, amount: float) -> NDArray[np.float64]:
-    """(source, result, 256): what each level of each source channel adds, in tones."""
-    if (tones == tones[:, :1]).all():
-        parts = model.parts(tones[:, 0], amount)
-    else:
-        apart = model.parts(tones.T.reshape(-1), amount).reshape(3, 3, 3, TONES)
-        parts = np.stack([apart[j, :, j] for j in range(3)])
-    return np.clip(parts, -MOST_PART, MOST_PART)
-
-
-def _fine_words(parts: NDArray[np.float64]) -> tuple[Words | None, int]:
-    """(sets, 3, 3, 256) parts as words of fine tones, and what stands for 0; None where 16 bits are too few."""
-    fields: NDArray[np.int64] = np.rint(parts * WHITE).astype(np.int64)
-    black = -min(int(fields.min(axis=(0, 3)).sum(axis=0).min()), 0)
-    brightest = max(int(fields.max(axis=(0, 3)).sum(axis=0).max()), WHITE)
-    if brightest + black >= 1 << LANE_BITS:
-        return None, 0
-    fields[:, 0] += black
-    return _packed(fields, LANE_BITS), black
-
-
-def _closing_words(parts: NDArray[np.float64], close: Callable[[Colours], Colours]) -> tuple[Words, NDArray[np.uint16]]:
-    """(sets, 3, 3, 256) parts as words of steps into closing tables, and the tables, one after the other."""
-    fields: NDArray[np.int64] = np.rint(parts * (CLOSING_STEPS << FRACTION_BITS)).astype(np.int64)
-    darkest = fields.min(axis=(0, 3)).sum(axis=0) >> FRACTION_BITS  # (3,), of each result channel
-    brightest = fields.max(axis=(0, 3)).sum(axis=0) >> FRACTION_BITS
-    steps = int((brightest - darkest).max()) + 2
-    starts = np.arange(3) * steps - darkest
-    fields[:, 0] += ((starts << FRACTION_BITS) + (1 << FRACTION_BITS >> 1))[:, None]
-    closed = close((darkest + np.arange(steps)[:, None]) / CLOSING_STEPS)
-    table: NDArray[np.uint16] = np.rint(closed.T * WHITE).astype(np.uint16)
-    return _packed(fields, FIELD_BITS), table.reshape(-1)
-
-
-def _packed(fields: NDArray[np.int64], bits: int) -> Words:
-    words: Words = fields[:, :, 0] + (fields[:, :, 1] << bits) + (fields[:, :, 2] << 2 * bits)
-    return words.reshape(-1)
 
 
 @njit(void(LINE, int64[::1], int64[::1]), cache=True)
@@ -207,49 +134,21 @@ def _sum_masked_line(line: Line, words: Words, where: Where, row: int, room: Wor
         sums[x] = chosen[red] + chosen[np.uint64(TONES) + green] + chosen[np.uint64(2 * TONES) + blue]
 
 
-@njit(void(int64[::1], uint16[::1]), cache=True)
-def _close_line(sums: Words, tones: NDArray[np.uint16]) -> None:
-    """Look the three sums of each pixel up, in place."""
-    mask = np.uint64((1 << FIELD_BITS - FRACTION_BITS) - 1)
-    for x in range(sums.size):
-        steps = np.uint64(sums[x])
-        red = tones[(steps >> np.uint64(FRACTION_BITS)) & mask]
-        green = tones[(steps >> np.uint64(FRACTION_BITS + FIELD_BITS)) & mask]
-        blue = tones[(steps >> np.uint64(FRACTION_BITS + 2 * FIELD_BITS)) & mask]
-        sums[x] = np.int64(red) | (np.int64(green) << 16) | (np.int64(blue) << 32)
-
-
-@njit(
-    void(LINES, int64, int64[::1], _WHERE, uint16[::1], uint16, int64, GAINS, uint8[:, ::1]),
-    cache=True,
-)
-def _add(  # noqa: PLR0913, PLR0917 - a compiled kernel takes its arrays one by one
-    lines: NDArray[np.uint32],
-    top: int,
-    words: Words,
-    where: Where,
-    tones: NDArray[np.uint16],
-    black: int,
-    strength: int,
-    gains: Gains,
-    levels: Pixels,
+@njit(void(LINES, int64, SUMS, _WHERE, int64, ENDS, uint8[:, ::1]), cache=True)
+def _add(
+    lines: NDArray[np.uint32], top: int, sums: Sums, where: Where, strength: int, ends: Ends, levels: Pixels
 ) -> None:
-    """Line by line: sum, close or clip, blend, dim, round. `top` is the first line's row in the picture."""
-    sums, room = np.empty(lines.shape[1], np.int64), np.empty(lines.shape[1], np.int64)
+    """Line by line: sum, settle, blend, end. `top` is the first line's row in the picture."""
+    tones, room = np.empty(lines.shape[1], np.int64), np.empty(lines.shape[1], np.int64)
+    settled = sums.tables.size or strength < STRENGTH_ONE or not is_plain(ends)
+    black = 0 if settled else sums.black
     for y in range(lines.shape[0]):
         if where[0].size:
-            _sum_masked_line(lines[y], words, where, top + y, room, sums)
+            _sum_masked_line(lines[y], sums.words, where, top + y, room, tones)
         else:
-            _sum_line(lines[y], words, sums)
-        rest = 0
-        if tones.size:
-            _close_line(sums, tones)
-        elif strength < STRENGTH_ONE or gains[0].size:
-            clip_line(sums, black)
-        else:
-            rest = black
+            _sum_line(lines[y], sums.words, tones)
+        if settled:
+            settle_line(tones, sums)
         if strength < STRENGTH_ONE:
-            blend_line(sums, lines[y], np.int16(strength), room)
-        if gains[0].size:
-            dim_line(sums, gains, top + y, room)
-        round_line(sums, rest, levels[y])
+            blend_line(tones, lines[y], np.int16(strength), room)
+        end_line(tones, black, ends, top + y, room, levels[y])

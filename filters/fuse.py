@@ -1,8 +1,9 @@
-"""Point operations fused into as few passes over a picture as is exact: curves, one that mixes channels, curves.
+"""Point operations fused into as few passes over a picture as is exact.
 
-An additive pass costs a quarter of a table and errs by rounding alone, and no recipe mixes channels more than twice (in
-its look, in its saturation). So additive passes are never merged into a table; a table is for a look that is one, and
-takes the curves around it along.
+A stretch is curves, one operation that mixes channels, curves; a pass is a stretch and, in the same lines, one more. No
+recipe mixes channels more than twice (in its look, in its saturation), so it is one pass, which rounds to levels once.
+Sums cost a quarter of a table and err by rounding alone, so they are never merged into one; a table is for a look that
+is one, and takes the curves around it along.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from filters.additive import AdditivePass, additive_pass
+from filters.ending import NO_SUMS, Ending, ending, mixing
 from filters.mask import Mask
 from filters.point import Additive, Colours, Curves, Matrix, Mix, PointOperation, Table, follow
 from filters.tetrahedral import TablePass, table_pass
@@ -26,13 +28,13 @@ def point_passes(
     operations: Iterable[PointOperation], vignette: Vignette | None = None
 ) -> tuple[AdditivePass | TablePass, ...]:
     """The passes over the picture that point operations need; the vignette goes with the last one."""
-    stretches = fuse(operations) or ([Stretch()] if vignette else [])
-    return tuple(_pass(stretch, vignette if stretch is stretches[-1] else None) for stretch in stretches)
+    pairs = _paired(fuse(operations)) or ([(Stretch(), None)] if vignette else [])
+    return tuple(_pass(*pair, vignette if pair is pairs[-1] else None) for pair in pairs)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stretch:
-    """Operations that make one pass."""
+    """Operations that are one look-up of each channel."""
 
     before: tuple[Curves, ...] = ()
     mix: Mix | None = None
@@ -40,7 +42,7 @@ class Stretch:
 
 
 def fuse(operations: Iterable[PointOperation]) -> list[Stretch]:
-    """The operations in order, each stretch as long as one exact pass can be."""
+    """The operations in order, each stretch as long as can be."""
     stretches: list[Stretch] = []
     for operation in operations:
         longer = _lengthened(stretches[-1], operation) if stretches else None
@@ -56,7 +58,7 @@ def _begun(operation: PointOperation) -> Stretch:
 
 
 def _lengthened(stretch: Stretch, operation: PointOperation) -> Stretch | None:
-    """The stretch with one operation more, or None if they make no single pass."""
+    """The stretch with one operation more, or None if they make no single one."""
     if isinstance(operation, Curves):
         if stretch.mix is None:
             return replace(stretch, before=(*stretch.before, operation))
@@ -67,31 +69,52 @@ def _lengthened(stretch: Stretch, operation: PointOperation) -> Stretch | None:
 
 
 def _is_blended(mix: Mix) -> bool:
-    """Whether its result is mixed with what came in, so that no curve of the same pass can go before or follow."""
+    """Whether its result is mixed with what came in, so that no curve of the same stretch can go before or follow."""
     return not isinstance(mix, Matrix) and mix.strength < 1
 
 
-def _pass(stretch: Stretch, vignette: Vignette | None) -> AdditivePass | TablePass:
-    if isinstance(stretch.mix, Table):
-        return _table_pass(stretch.mix, stretch, vignette)
-    model = stretch.mix if isinstance(stretch.mix, Additive) else _additive(stretch.mix or Matrix(weights=np.eye(3)))
-    return additive_pass(model, before=stretch.before, after=stretch.after, vignette=vignette)
+def _paired(stretches: Sequence[Stretch]) -> list[tuple[Stretch, Stretch | None]]:
+    """What each pass begins with, and what follows in the same lines."""
+    pairs: list[tuple[Stretch, Stretch | None]] = []
+    for stretch in stretches:
+        if pairs and pairs[-1][1] is None and _can_end(stretch):
+            pairs[-1] = (pairs[-1][0], stretch)
+        else:
+            pairs.append((stretch, None))
+    return pairs
 
 
-def _additive(matrix: Matrix) -> Additive:
-    """A matrix as an additive model; its offset goes with red."""
+def _can_end(stretch: Stretch) -> bool:
+    """Whether it is plain sums, whatever pixels came in and wherever they lie."""
+    mix = stretch.mix
+    return not isinstance(mix, Table) and not (isinstance(mix, Additive) and (mix.mask or _is_blended(mix)))
+
+
+def _pass(begin: Stretch, then: Stretch | None, vignette: Vignette | None) -> AdditivePass | TablePass:
+    sums = mixing(_model(then), before=then.before, after=then.after) if then else NO_SUMS
+    end = ending(sums, vignette)
+    if isinstance(begin.mix, Table):
+        return _table_pass(begin.mix, begin, end)
+    return additive_pass(_model(begin), before=begin.before, after=begin.after, ending=end)
+
+
+def _model(stretch: Stretch) -> Additive:
+    """What mixes channels in a stretch without a table, as an additive model; a matrix's offset goes with red."""
+    if isinstance(stretch.mix, Additive):
+        return stretch.mix
+    matrix = stretch.mix if isinstance(stretch.mix, Matrix) else Matrix(weights=np.eye(3))
     weights, offset = matrix.weights.T[:, :, None], np.zeros((3, 3, 1))
     offset[0] = matrix.offset[:, None]
     return Additive(parts=lambda tones, _amount: weights * tones + offset)
 
 
-def _table_pass(table: Table, stretch: Stretch, vignette: Vignette | None) -> TablePass:
+def _table_pass(table: Table, stretch: Stretch, end: Ending) -> TablePass:
     """The table's own vertices where they will do, with what follows done to them; what goes before stays a curve."""
     levels = np.repeat(np.arange(256)[:, None] / 255, 3, axis=1)
     tones = np.clip((follow(stretch.before, levels) - table.low) / (table.high - table.low), 0.0, 1.0)
     grid = _vertices(table.grid, USUAL_SIDE if stretch.after else 2)
     grid = _looked_up(stretch.after, grid) if stretch.after else grid
-    return table_pass(grid, tones, strength=table.strength, vignette=vignette)
+    return table_pass(grid, tones, strength=table.strength, ending=end)
 
 
 def _vertices(grid: Colours, fewest: int) -> Colours:

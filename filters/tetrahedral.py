@@ -12,25 +12,8 @@ import numpy as np
 from numba import int64, njit, uint8, uint64, void
 from numpy.typing import NDArray
 
-from filters.line import (
-    FINE_BITS,
-    GAINS,
-    LINE,
-    LINES,
-    NO_GAIN,
-    STRENGTH_ONE,
-    Gains,
-    Line,
-    Pixels,
-    Words,
-    blend_line,
-    dim_line,
-    draw_in_bands,
-    gain_words,
-    places,
-    round_line,
-)
-from filters.mask import Mask
+from filters.ending import ENDS, PLAIN, Ending, Ends, end_line
+from filters.line import FINE_BITS, LINE, LINES, STRENGTH_ONE, Line, Pixels, Words, blend_line, draw_in_bands
 from filters.point import Colours
 
 Axes = NDArray[np.uint64]  # for each level of each channel: first vertex << 32 | share of the way << 16 | stride
@@ -48,22 +31,20 @@ class TablePass:
     axes: Axes  # (3 * TONES,)
     vertices: Words
     strength: int  # in 1/32768
-    vignette: Mask | None
-    gains: Words
+    ending: Ending
 
     def apply(self, pixels: Pixels) -> Pixels:
         """(h, w, 3) uint8 to a new array of the same shape. Within 0.6 levels of the float64 interpolation."""
-        gains = (self.gains, *places(self.vignette, *pixels.shape[:2]))
+        height, width, _ = pixels.shape
+        ends = self.ending.over(height, width)
 
         def draw(lines: NDArray[np.uint32], rows: slice, levels: Pixels) -> None:
-            _interpolate(lines, rows.start, self.axes, self.vertices, self.strength, gains, levels)
+            _interpolate(lines, rows.start, self.axes, self.vertices, self.strength, ends, levels)
 
         return draw_in_bands(pixels, draw)
 
 
-def table_pass(
-    grid: Colours, tones: Colours, *, strength: float = 1.0, vignette: tuple[Mask, float] | None = None
-) -> TablePass:
+def table_pass(grid: Colours, tones: Colours, *, strength: float = 1.0, ending: Ending = PLAIN) -> TablePass:
     """A grid (n, n, n, 3) of tones, n from 2 to 40; `tones` (256, 3) is where on its axes, 0 to 1, each level lies."""
     size = len(grid)
     fields: NDArray[np.int64] = np.rint(grid.reshape(-1, 3) * (255 << VERTEX_BITS)).astype(np.int64)
@@ -76,8 +57,7 @@ def table_pass(
         axes=np.ascontiguousarray(axes.T).reshape(-1),
         vertices=(fields << (FIELD_BITS * np.arange(3))).sum(axis=1),
         strength=round(strength * STRENGTH_ONE),
-        vignette=vignette and vignette[0],
-        gains=gain_words(*vignette) if vignette else NO_GAIN,
+        ending=ending,
     )
 
 
@@ -118,16 +98,14 @@ def _interpolate_line(line: Line, axes: Axes, vertices: Words, tones: Words) -> 
         )
 
 
-@njit(void(LINES, int64, uint64[::1], int64[::1], int64, GAINS, uint8[:, ::1]), cache=True)
+@njit(void(LINES, int64, uint64[::1], int64[::1], int64, ENDS, uint8[:, ::1]), cache=True)
 def _interpolate(
-    lines: NDArray[np.uint32], top: int, axes: Axes, vertices: Words, strength: int, gains: Gains, levels: Pixels
+    lines: NDArray[np.uint32], top: int, axes: Axes, vertices: Words, strength: int, ends: Ends, levels: Pixels
 ) -> None:
-    """Line by line: interpolate, blend, dim, round. `top` is the first line's row in the picture."""
+    """Line by line: interpolate, blend, end. `top` is the first line's row in the picture."""
     tones, room = np.empty(lines.shape[1], np.int64), np.empty(lines.shape[1], np.int64)
     for y in range(lines.shape[0]):
         _interpolate_line(lines[y], axes, vertices, tones)
         if strength < STRENGTH_ONE:
             blend_line(tones, lines[y], np.int16(strength), room)
-        if gains[0].size:
-            dim_line(tones, gains, top + y, room)
-        round_line(tones, 0, levels[y])
+        end_line(tones, 0, ends, top + y, room, levels[y])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from filters.additive import MOST_SETS, SET, additive_pass
+from filters.ending import ending
 from filters.mask import POWERS, Field, Linear, Mask, Radial
 from filters.point import Additive, Curves
 
@@ -95,7 +96,7 @@ def test_a_vignette_dims_what_came_out(model):
     pixels = noise(61, 83)
     expected = formula(model, pixels) * (1 - 0.6 * MASK.draw(61, 83)[:, :, None])
 
-    errors = np.abs(additive_pass(model, vignette=(MASK, 0.6)).apply(pixels) - expected)
+    errors = np.abs(additive_pass(model, ending=ending(vignette=(MASK, 0.6))).apply(pixels) - expected)
 
     assert errors.mean() < 0.3
     assert errors.max() < 0.6
@@ -106,7 +107,7 @@ def test_every_size_is_drawn_to_its_last_pixel_and_nothing_else_changes(height, 
     pixels, model = noise(height, width), masked(MODELS[4], MASK)
     before = pixels.copy()
 
-    drawn = additive_pass(model, vignette=(MASKS[1], 0.5)).apply(pixels)
+    drawn = additive_pass(model, ending=ending(vignette=(MASKS[1], 0.5))).apply(pixels)
 
     expected = formula(model, pixels) * (1 - 0.5 * MASKS[1].draw(height, width)[:, :, None])
     assert drawn.shape == (height, width, 3)
@@ -172,7 +173,7 @@ def test_a_mask_draws_no_bands_on_a_flat_area(level, vignette):
     flat = np.full((3, 2000, 3), level, np.uint8)
     model = masked(MODELS[0], None if vignette else MASK)
 
-    steps = np.diff(additive_pass(model, vignette=vignette).apply(flat).astype(int), axis=1)
+    steps = np.diff(additive_pass(model, ending=ending(vignette=vignette)).apply(flat).astype(int), axis=1)
 
     assert np.abs(steps).max() <= 1
 
@@ -181,8 +182,8 @@ def test_a_program_keeps_no_more_sets_of_words_than_its_mask_needs():
     def faint(tones, amount):
         return np.eye(3)[:, :, None] * tones * (1 - 0.02 * amount)
 
-    few = additive_pass(Additive(parts=faint, mask=MASK)).words.size // SET
-    many = additive_pass(masked(Additive(parts=wild_parts), MASK)).words.size // SET
+    few = additive_pass(Additive(parts=faint, mask=MASK)).sums.words.size // SET
+    many = additive_pass(masked(Additive(parts=wild_parts), MASK)).sums.words.size // SET
 
     assert few == 12  # 5.1 levels in half steps
     assert many == MOST_SETS

@@ -45,7 +45,7 @@ def errors_of(operations):
 
 
 @pytest.mark.parametrize(
-    ("operations", "passes"),
+    ("operations", "stretches"),
     [
         ([], 0),
         ([CURVE, CURVE], 1),
@@ -61,11 +61,30 @@ def errors_of(operations):
         ([CURVE, BLENDED], 2),
     ],
 )
-def test_a_pass_is_curves_one_operation_that_mixes_channels_and_curves(operations, passes):
-    stretches = fuse(operations)
+def test_a_stretch_is_curves_one_operation_that_mixes_channels_and_curves(operations, stretches):
+    fused = fuse(operations)
 
+    assert len(fused) == stretches
+    assert [o for s in fused for o in (*s.before, *([s.mix] if s.mix else []), *s.after)] == operations
+
+
+@pytest.mark.parametrize(
+    ("operations", "passes"),
+    [
+        ([], 0),
+        ([CURVE], 1),
+        ([MODEL, CURVE, MATRIX, CURVE], 1),
+        ([MASKED, CURVE, MATRIX], 1),
+        ([BLENDED, CURVE, MATRIX, CURVE], 1),
+        ([TABLE, CURVE, MATRIX], 1),
+        ([MATRIX, MATRIX, MATRIX], 2),
+        ([CURVE, BLENDED], 2),
+        ([MATRIX, MASKED], 2),
+        ([MATRIX, TABLE, MATRIX], 2),
+    ],
+)
+def test_a_pass_is_a_stretch_and_one_more_that_depends_on_tones_alone(operations, passes):
     assert len(point_passes(operations)) == passes
-    assert [o for s in stretches for o in (*s.before, *([s.mix] if s.mix else []), *s.after)] == operations
 
 
 @pytest.mark.parametrize("operations", [[CURVE, MATRIX, CURVE], [CURVE, MODEL, CURVE], [MODEL], [BLENDED], [CURVE]])
@@ -91,8 +110,8 @@ def test_the_vignette_comes_last_and_once():
 
     errors = np.abs(drawn_by(point_passes([MODEL, MATRIX], (MASK, 0.5))) - expected)
 
-    assert errors.mean() < 0.35
-    assert errors.max() < 2
+    assert errors.mean() < 0.3
+    assert errors.max() < 0.6
 
 
 def test_a_vignette_alone_is_a_pass_of_its_own():
@@ -137,10 +156,10 @@ def test_any_tray_of_point_tools_is_one_pass_and_within_rounding(tray):
 
 @settings(max_examples=40, deadline=None)
 @given(st.sampled_from([MODEL, BLENDED, TABLE, Table(grid=grid(17), strength=0.5)]), TRAYS)
-def test_a_look_and_any_tray_are_two_passes_at_most_whose_rounding_may_be_stretched_by_steep_tools(look, tray):
+def test_a_look_and_any_tray_are_one_pass_and_within_rounding_that_steep_tools_may_stretch(look, tray):
     operations = [look, *tools_of(tray)]
     errors = errors_of(operations)
 
-    assert len(point_passes(operations)) <= 2
-    assert errors.mean() < 0.5
-    assert errors.max() < 12
+    assert len(point_passes(operations)) == 1
+    assert errors.mean() < 0.3
+    assert errors.max() < 2

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from filters.ending import ending
 from filters.mask import Mask, Radial
 from filters.point import Table
 from filters.tetrahedral import table_pass
@@ -99,7 +100,7 @@ def test_a_vignette_dims_what_came_out():
     pixels, table = noise(61, 83), Table(grid=smooth(lattice(33)))
     expected = 255 * table(pixels / 255) * (1 - 0.6 * MASK.draw(61, 83)[:, :, None])
 
-    errors = np.abs(table_pass(table.grid, LEVELS, vignette=(MASK, 0.6)).apply(pixels) - expected)
+    errors = np.abs(table_pass(table.grid, LEVELS, ending=ending(vignette=(MASK, 0.6))).apply(pixels) - expected)
 
     assert errors.mean() < 0.3
     assert errors.max() < 0.6
