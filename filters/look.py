@@ -23,7 +23,7 @@ Numbers = NDArray[np.float64]
 
 FOLDER = Path(__file__).with_name("looks")
 CHANNELS = ("red", "green", "blue")
-NODES = 9  # values of a curve, at tones 0, 1/8, … 1; a line is given by two
+NODES = 9  # values of a curve, at tones 0, 1/8, … 1, a line is given by two; more would fit no unseen photo better
 
 
 class AnyLook(Protocol):

@@ -7,13 +7,14 @@ from multiprocessing import get_context
 from pathlib import Path
 from statistics import fmean
 
+from PIL import Image
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from filters.look import FOLDER
 from filters.recipe import BUILT_IN_LOOKS
-from scripts.benches.oracle import Sample, read_oracle
+from scripts.benches.oracle import SCORED_SIDE, Sample, read_oracle
 from scripts.fitting.choose import Choice, choose
 from scripts.fitting.model import Pair
 from scripts.fitting.photo import Photo, average_tones, describe_photo
@@ -26,7 +27,8 @@ def main(arguments: Sequence[str]) -> int:
     """Fit what the command line names. Returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="scripts/fit-looks",
-        description="Fit looks to photos and their renders, PHOTO.jpg and PHOTO-LOOK.jpg, each look to at least two.",
+        description="Fit looks to photos and their renders, PHOTO.jpg and PHOTO-LOOK.jpg, each look to at least two. "
+        f"All are square, the renders' sides a multiple of {SCORED_SIDE} pixels.",
     )
     parser.add_argument("folder", type=Path, metavar="DIR")
     parser.add_argument("--out", type=Path, metavar="DIR", default=FOLDER, help="where the looks go (%(default)s)")
@@ -34,9 +36,12 @@ def main(arguments: Sequence[str]) -> int:
     samples = by_look(read_oracle(options.folder, BUILT_IN_LOOKS))
     if not samples:
         parser.error(f"There is no look with renders of two photos in {options.folder}: it needs PHOTO-LOOK.jpg files.")
-    choices = dict(fit(samples))
-    for name, choice in choices.items():
-        (options.out / f"{name}.json").write_text(look_text(name, choice))
+    if unfit := [file for found in samples.values() for sample in found for file in unfit_files(sample)]:
+        parser.error(f"These are not square, or no multiple of {SCORED_SIDE}: {', '.join(map(str, unfit))}.")
+    options.out.mkdir(parents=True, exist_ok=True)
+    choices = {}
+    for name, choices[name] in fit(samples):
+        (options.out / f"{name}.json").write_text(look_text(name, choices[name]))
     Console().print(tabulate(choices))
     return 0
 
@@ -45,6 +50,14 @@ def by_look(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
     """The samples of each look that has enough of them to leave one out."""
     looks = {sample.look: [other for other in samples if other.look == sample.look] for sample in samples}
     return {look: found for look, found in looks.items() if len(found) > 1}
+
+
+def unfit_files(sample: Sample) -> list[Path]:
+    """Those of a sample's files that a surface over the frame cannot be fitted to."""
+    with Image.open(sample.photo) as photo, Image.open(sample.rendered) as rendered:
+        files = {sample.photo: photo.size, sample.rendered: rendered.size}
+    sides = {sample.photo: 1, sample.rendered: SCORED_SIDE}
+    return [file for file, (width, height) in files.items() if width != height or width % sides[file]]
 
 
 def fit(samples: Mapping[str, Sequence[Sample]]) -> Iterator[tuple[str, Choice]]:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from filters.look import NODES
 from filters.mask import POWERS
 from scripts.benches.oracle import SCORED_SIDE
-from scripts.fitting.photo import NODES, Photo
+from scripts.fitting.photo import Photo
 
 Numbers = NDArray[np.float64]
 Pair = tuple[Photo, Numbers]
@@ -82,7 +83,29 @@ def _scaled(surface: Numbers) -> Numbers:
 def fit_curves(pairs: Sequence[Pair], shape: Shape, surface: Numbers) -> tuple[Numbers, ...]:
     """The weights of each result channel's features."""
     t = SURFACE @ surface
-    return tuple(_regress(pairs, shape, t, channel) for channel in range(3))
+    return tuple(_level_ends(_regress(pairs, shape, t, channel), shape) for channel in range(3))
+
+
+def _level_ends(weights: Numbers, shape: Shape) -> Numbers:
+    """The weights with an own curve that lets neither white fall below light grey nor black rise above dark grey.
+
+    Few pixels of a photo are that light or dark without a colour, so that the ends follow the smoothness alone.
+    """
+    nodes = np.linspace(0.0, 1.0, NODES)
+    grey = nodes + _on_greys(weights, shape)
+    first = len(weights) - NODES * (shape.bends + 1)
+    levelled = weights.copy()
+    levelled[first] -= max(0.0, grey[0] - grey[1])
+    levelled[first + NODES - 1] += max(0.0, grey[-2] - grey[-1])
+    return levelled
+
+
+def _on_greys(weights: Numbers, shape: Shape) -> Numbers:
+    """What a result channel's features add to a grey at each node where t is 0, (NODES,)."""
+    rest, own = np.split(weights[: len(weights) - NODES * shape.bends], [-NODES])
+    lines = shape.mixing == "lines"
+    added: Numbers = rest.sum() * np.linspace(0.0, 1.0, NODES) if lines else rest.reshape(-1, NODES).sum(axis=0)
+    return own + added
 
 
 def _regress(pairs: Sequence[Pair], shape: Shape, t: Numbers, channel: int) -> Numbers:

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.look import CHANNELS
+from filters.look import CHANNELS, NODES
 from scripts.fitting.choose import Choice
 from scripts.fitting.model import Fit
-from scripts.fitting.photo import NODES
 
 DIGITS = 4  # a fortieth of a level
 TITLES = {"lofi": "Lo-Fi", "xpro2": "X-Pro II"}  # of looks that are not called as they are written, capitalised

@@ -82,6 +82,24 @@ def test_a_folder_without_a_look_on_two_photos_is_an_error_that_says_what_is_nee
     assert not list(tmp_path.glob("*.json"))
 
 
+@pytest.mark.parametrize(
+    ("photo", "render"), [((150, 150), (149, 149)), ((150, 150), (150, 300)), ((160, 150), (150, 150))]
+)
+def test_files_that_a_surface_cannot_be_fitted_to_are_named(photo, render, tmp_path, capsys):
+    for name in ("a", "b"):
+        save(tmp_path, name, np.zeros((*photo, 3), np.uint8))
+        save(tmp_path, f"{name}-moon", np.zeros((*render, 3), np.uint8))
+
+    with pytest.raises(SystemExit) as ended:
+        main([str(tmp_path), "--out", str(tmp_path / "looks")])
+
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "not square, or no multiple of 150" in said
+    assert ("a-moon.jpg" in said, "a.jpg" in said) == (render != (150, 150), photo != (150, 150))
+    assert not (tmp_path / "looks").exists()
+
+
 def test_a_folder_must_be_named(capsys):
     with pytest.raises(SystemExit) as ended:
         main([])

@@ -93,3 +93,20 @@ def test_every_mixing_leaves_alone_what_a_look_leaves_alone(mixing, truth):
     fit = fit_all([pair(photo, lambda pixels: pixels)], [shape])[shape]
 
     np.testing.assert_allclose(fit.tones(describe_photo(photo)), describe_photo(photo).tones, atol=1e-9)
+
+
+@pytest.mark.parametrize("mixing", MIXING)
+def test_neither_white_falls_below_light_grey_nor_black_rises_above_dark_grey(mixing, truth):
+    shape, levels = Shape(mixing=mixing, bends=0, smoothness=1e-5), [0, 32, 223, 255]
+
+    def solarised(photo):
+        return np.interp(photo, [0, 32, 224, 255], [40, 20, 240, 200]).astype(np.uint8)
+
+    weights = fit_curves([pair(truth.photo(1), solarised)], shape, FLAT)
+
+    rows = np.resize(np.array(levels, np.uint8), 150)
+    greys = np.broadcast_to(rows[:, None, None], (150, 150, 3))
+    made = Fit(shape=shape, surface=FLAT, weights=weights).tones(describe_photo(greys))
+    black, dark, light, white = made.reshape(150, 150, 3)[:4, 0]
+    assert (black <= dark + 0.002).all()
+    assert (white >= light - 0.002).all()
