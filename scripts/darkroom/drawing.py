@@ -1,6 +1,6 @@
 """What commands do with colours and pixels. Imported where a command runs: the kernels take a second to load."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -103,13 +103,16 @@ def listed_looks(app: App) -> list[ListedLook]:
     return built_in + [describe(look, own=True) for look in own_looks(app)]
 
 
-def own_looks(app: App) -> list[CubeLook]:
-    """The ledger's looks; none where no ledger is set, or none answers, which is said."""
+def own_looks(app: App) -> Iterator[CubeLook]:
+    """The ledger's looks; none where no ledger is set. What cannot be listed is said."""
     try:
-        return [kept_look(app, name) for name in own_names(app)]
+        for name in own_names(app):
+            try:
+                yield kept_look(app, name)
+            except Rejected as error:
+                click.echo(f"Not listed: {error}", err=True)
     except LedgerUnavailable:
         click.echo("The ledger does not answer: looks of your own are not listed.", err=True)
-        return []
 
 
 def describe(look: AnyLook, *, own: bool) -> ListedLook:

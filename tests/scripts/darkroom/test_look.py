@@ -92,6 +92,16 @@ def test_the_ledgers_looks_are_listed_after_the_forty(ledger):
     assert listed[40] == {"name": "dusk", "title": "dusk", "own": True, "character": ["muted", "dark", "soft contrast"]}
 
 
+def test_a_look_that_cannot_be_read_hides_only_itself(ledger):
+    ledger.add_look("broken", b"no look at all")
+    ledger.add_look("dusk", pack(read_cube("LUT_1D_SIZE 2\n0 0 0\n0.6 0.6 0.6\n", "dusk")))
+
+    listed = run("list", "--json")
+
+    assert [look["name"] for look in json.loads(listed.stdout)][40:] == ["dusk"]
+    assert "Not listed: the ledger's look broken cannot be read" in listed.stderr
+
+
 def test_a_ledger_that_does_not_answer_hides_only_its_own_looks(monkeypatch):
     class Silent:
         def looks(self):
