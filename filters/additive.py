@@ -26,6 +26,7 @@ from filters.line import (
     draw_in_bands,
     place_line,
     places,
+    round_line,
 )
 from filters.mask import Mask
 from filters.point import MOST_BENDS, Additive, Colours, Curves, follow
@@ -138,9 +139,10 @@ def _sum_masked_line(line: Line, words: Words, where: Where, row: int, room: Wor
 def _add(
     lines: NDArray[np.uint32], top: int, sums: Sums, where: Where, strength: int, ends: Ends, levels: Pixels
 ) -> None:
-    """Line by line: sum, settle, blend, end. `top` is the first line's row in the picture."""
+    """Line by line: sum, settle, blend, end, round. `top` is the first line's row in the picture."""
     tones, room = np.empty(lines.shape[1], np.int64), np.empty(lines.shape[1], np.int64)
-    settled = sums.tables.size or strength < STRENGTH_ONE or not is_plain(ends)
+    plain = is_plain(ends)
+    settled = sums.tables.size or strength < STRENGTH_ONE or not plain
     black = 0 if settled else sums.black
     for y in range(lines.shape[0]):
         if where[0].size:
@@ -151,4 +153,6 @@ def _add(
             settle_line(tones, sums)
         if strength < STRENGTH_ONE:
             blend_line(tones, lines[y], np.int16(strength), room)
-        end_line(tones, black, ends, top + y, room, levels[y])
+        if not plain:
+            end_line(tones, ends, top + y, room)
+        round_line(tones, black, levels[y])

@@ -16,7 +16,7 @@ from filters.program import Program, Step
 from filters.recipe.model import Adjustments, Recipe
 from filters.tools import POINT_TOOLS
 
-PROGRAMS = 64  # that are kept: mostly of 30 KB or, with a mask, 1 MB, at most of 1.5 MB
+PROGRAMS = 64  # that are kept: mostly of 30 to 150 KB or, with a mask, 1 MB, at most of 1.5 MB
 
 
 @lru_cache(maxsize=PROGRAMS)

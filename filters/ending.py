@@ -1,15 +1,15 @@
-"""How a pass ends: its fine tones are mixed once more, dimmed and rounded, line by line, as far as a recipe asks.
+"""How a pass ends before it is rounded: its fine tones are mixed once more and dimmed, as far as a recipe asks.
 
-A tone is rounded to a level only here, so that steep tools stretch no rounding of what went before them.
+Channels are mixed twice in the same lines, so that steep tools stretch no rounding to levels of what went before them.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import boolean, int64, njit, types, uint8, void
+from numba import boolean, int64, njit, types, void
 
-from filters.line import GAINS, NO_GAIN, Gains, Pixels, Words, dim_line, gain_words, places, round_line
+from filters.line import GAINS, NO_GAIN, Gains, Words, dim_line, gain_words, places
 from filters.mask import Mask
 from filters.point import Additive, Curves, follow
 from filters.sums import NO_TABLES, STEPS, SUMS, Sums, grey_tones, parts_of, settle_line, sum_tones, sums_of
@@ -49,21 +49,17 @@ def mixing(model: Additive, *, before: Sequence[Curves] = (), after: Sequence[Cu
 
 @njit(boolean(ENDS), cache=True)
 def is_plain(ends: Ends) -> bool:
-    """Whether nothing is left but to round."""
+    """Whether nothing is left to do."""
     sums, gains = ends
     return not (sums.words.size or gains[0].size)
 
 
-@njit(void(int64[::1], int64, ENDS, int64, int64[::1], uint8[::1]), cache=True)
-def end_line(tones: Words, black: int, ends: Ends, row: int, room: Words, levels: Pixels) -> None:
-    """Mix, dim, round the tones of a row, whose 0 is `black`; `room` is for a line of words."""
+@njit(void(int64[::1], ENDS, int64, int64[::1]), cache=True)
+def end_line(tones: Words, ends: Ends, row: int, room: Words) -> None:
+    """Mix and dim the fine tones of a row; `room` is for a line of words."""
     sums, gains = ends
     if sums.words.size:
         sum_tones(tones, sums.words)
-        if sums.tables.size or gains[0].size:
-            settle_line(tones, sums)
-        else:
-            black = sums.black
+        settle_line(tones, sums)
     if gains[0].size:
         dim_line(tones, gains, row, room)
-    round_line(tones, black, levels)

@@ -13,7 +13,18 @@ from numba import int64, njit, uint8, uint64, void
 from numpy.typing import NDArray
 
 from filters.ending import ENDS, PLAIN, Ending, Ends, end_line
-from filters.line import FINE_BITS, LINE, LINES, STRENGTH_ONE, Line, Pixels, Words, blend_line, draw_in_bands
+from filters.line import (
+    FINE_BITS,
+    LINE,
+    LINES,
+    STRENGTH_ONE,
+    Line,
+    Pixels,
+    Words,
+    blend_line,
+    draw_in_bands,
+    round_line,
+)
 from filters.point import Colours
 
 Axes = NDArray[np.uint64]  # for each level of each channel: first vertex << 32 | share of the way << 16 | stride
@@ -102,10 +113,11 @@ def _interpolate_line(line: Line, axes: Axes, vertices: Words, tones: Words) -> 
 def _interpolate(
     lines: NDArray[np.uint32], top: int, axes: Axes, vertices: Words, strength: int, ends: Ends, levels: Pixels
 ) -> None:
-    """Line by line: interpolate, blend, end. `top` is the first line's row in the picture."""
+    """Line by line: interpolate, blend, end, round. `top` is the first line's row in the picture."""
     tones, room = np.empty(lines.shape[1], np.int64), np.empty(lines.shape[1], np.int64)
     for y in range(lines.shape[0]):
         _interpolate_line(lines[y], axes, vertices, tones)
         if strength < STRENGTH_ONE:
             blend_line(tones, lines[y], np.int16(strength), room)
-        end_line(tones, 0, ends, top + y, room, levels[y])
+        end_line(tones, ends, top + y, room)
+        round_line(tones, 0, levels[y])
