@@ -3,7 +3,7 @@
 A stretch is curves, one operation that mixes channels, curves; a pass is a stretch and, in the same lines, one more. No
 recipe mixes channels more than twice (in its look, in its saturation), so it is one pass, which rounds to levels once.
 Sums cost a quarter of a table and err by rounding alone, so they are never merged into one; a table is for a look that
-is one, and takes the curves around it along.
+is one. It takes the curves before it along, but none that follow: between its vertices it would bend them straight.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,13 +15,13 @@ from filters.additive import AdditivePass, additive_pass
 from filters.ending import NO_SUMS, Ending, ending, mixing
 from filters.mask import Mask
 from filters.point import Additive, Colours, Curves, Matrix, Mix, PointOperation, Table, follow
+from filters.sums import grey_tones
 from filters.tetrahedral import TablePass, table_pass
 
 Vignette = tuple[Mask, float]  # where, and the depth of its gain
 
-MOST_SIDE = 36  # of a table that is taken vertex by vertex: 0.4 MB, and 16 ms for a coarser one to get as many
+MOST_SIDE = 36  # of a table that is taken vertex by vertex: 0.4 MB
 USUAL_SIDE = 33  # of what a larger one is sampled with
-CURVE_STEPS = 1 << 13  # of a curve that follows a table
 
 
 def point_passes(
@@ -62,7 +62,8 @@ def _lengthened(stretch: Stretch, operation: PointOperation) -> Stretch | None:
     if isinstance(operation, Curves):
         if stretch.mix is None:
             return replace(stretch, before=(*stretch.before, operation))
-        return None if _is_blended(stretch.mix) else replace(stretch, after=(*stretch.after, operation))
+        closed = isinstance(stretch.mix, Table) or _is_blended(stretch.mix)
+        return None if closed else replace(stretch, after=(*stretch.after, operation))
     if stretch.mix or (stretch.before and _is_blended(operation)):
         return None
     return replace(stretch, mix=operation)
@@ -109,25 +110,14 @@ def _model(stretch: Stretch) -> Additive:
 
 
 def _table_pass(table: Table, stretch: Stretch, end: Ending) -> TablePass:
-    """The table's own vertices where they will do, with what follows done to them; what goes before stays a curve."""
-    levels = np.repeat(np.arange(256)[:, None] / 255, 3, axis=1)
-    tones = np.clip((follow(stretch.before, levels) - table.low) / (table.high - table.low), 0.0, 1.0)
-    grid = _vertices(table.grid, USUAL_SIDE if stretch.after else 2)
-    grid = _looked_up(stretch.after, grid) if stretch.after else grid
-    return table_pass(grid, tones, strength=table.strength, ending=end)
+    """The table's own vertices where they will do; what goes before stays a curve."""
+    tones = np.clip((follow(stretch.before, grey_tones(256)) - table.low) / (table.high - table.low), 0.0, 1.0)
+    return table_pass(_vertices(table.grid), tones, strength=table.strength, ending=end)
 
 
-def _vertices(grid: Colours, fewest: int) -> Colours:
-    """The grid, or one of at least `fewest` a side that has its vertices among its own, if a table can be as large."""
-    cells = len(grid) - 1
-    finer = cells * -(-(fewest - 1) // cells)
-    if finer == cells < MOST_SIDE:
+def _vertices(grid: Colours) -> Colours:
+    """The grid, or a coarser one if a table cannot be as large."""
+    if len(grid) <= MOST_SIDE:
         return np.clip(grid, 0.0, 1.0)
-    axis = np.linspace(0.0, 1.0, finer + 1 if finer < MOST_SIDE else USUAL_SIDE)
+    axis = np.linspace(0.0, 1.0, USUAL_SIDE)
     return Table(grid=grid)(np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1))
-
-
-def _looked_up(curves: Sequence[Curves], grid: Colours) -> Colours:
-    """The curves at a grid's colours, as near as its vertices are kept: mathematics on each would take 70 ms."""
-    tones = np.repeat(np.arange(CURVE_STEPS + 1)[:, None] / CURVE_STEPS, 3, axis=1)
-    return follow(curves, tones)[np.rint(grid * CURVE_STEPS).astype(np.intp), np.arange(3)]

@@ -52,8 +52,8 @@ def errors_of(operations):
         ([CURVE, MATRIX, CURVE, CURVE], 1),
         ([MODEL, CURVE], 1),
         ([MASKED, CURVE], 1),
-        ([TABLE, CURVE], 1),
-        ([CURVE, TABLE, CURVE], 1),
+        ([CURVE, TABLE], 1),
+        ([CURVE, TABLE, CURVE], 2),
         ([MODEL, CURVE, MATRIX, CURVE], 2),
         ([TABLE, CURVE, MATRIX], 2),
         ([BLENDED, CURVE], 2),
@@ -76,7 +76,7 @@ def test_a_stretch_is_curves_one_operation_that_mixes_channels_and_curves(operat
         ([MODEL, CURVE, MATRIX, CURVE], 1),
         ([MASKED, CURVE, MATRIX], 1),
         ([BLENDED, CURVE, MATRIX, CURVE], 1),
-        ([TABLE, CURVE, MATRIX], 1),
+        ([CURVE, TABLE, CURVE, MATRIX, CURVE], 1),
         ([MATRIX, MATRIX, MATRIX], 2),
         ([CURVE, BLENDED], 2),
         ([MATRIX, MASKED], 2),
@@ -128,8 +128,8 @@ def test_a_table_of_any_size_and_domain_keeps_the_curves_around_it(size):
 
     errors = errors_of(operations)
 
-    assert errors.mean() < 0.35
-    assert errors.max() < (2 if size <= 36 else 4)  # a larger table is sampled, and loses the corners of its clipping
+    assert errors.mean() < 0.3
+    assert errors.max() < (1 if size <= 36 else 4)  # a larger table is sampled, and loses the corners of its clipping
 
 
 AMOUNT = st.floats(-100, 100, allow_nan=False)
@@ -162,4 +162,4 @@ def test_a_look_and_any_tray_are_one_pass_and_within_rounding_that_steep_tools_m
 
     assert len(point_passes(operations)) == 1
     assert errors.mean() < 0.3
-    assert errors.max() < 2
+    assert errors.max() < (3 if isinstance(look, Table) else 2)  # thirtyfold, where a table keeps less of a level
