@@ -12,7 +12,7 @@ import numpy as np
 from numba import int64, njit, uint8, uint64, void
 from numpy.typing import NDArray
 
-from filters.ending import ENDS, PLAIN, Ending, Ends, end_line
+from filters.ending import ENDS, PLAIN, Ending, Ends, end_line, is_plain
 from filters.line import (
     FINE_BITS,
     LINE,
@@ -115,9 +115,11 @@ def _interpolate(
 ) -> None:
     """Line by line: interpolate, blend, end, round. `top` is the first line's row in the picture."""
     tones, room = np.empty(lines.shape[1], np.int64), np.empty(lines.shape[1], np.int64)
+    plain = is_plain(ends)
     for y in range(lines.shape[0]):
         _interpolate_line(lines[y], axes, vertices, tones)
         if strength < STRENGTH_ONE:
             blend_line(tones, lines[y], np.int16(strength), room)
-        end_line(tones, ends, top + y, room)
+        if not plain:
+            end_line(tones, ends, top + y, room)
         round_line(tones, 0, levels[y])
