@@ -87,25 +87,26 @@ def fit_curves(pairs: Sequence[Pair], shape: Shape, surface: Numbers) -> tuple[N
 
 
 def _level_ends(weights: Numbers, shape: Shape) -> Numbers:
-    """The weights with an own curve that lets neither white fall below light grey nor black rise above dark grey.
+    """The weights with own curves that let neither white fall below light grey nor black rise above dark grey.
 
-    Few pixels of a photo are that light or dark without a colour, so that the ends follow the smoothness alone.
+    Few pixels of a photo are that light or dark without a colour, so that the ends follow the smoothness alone. It
+    holds where t is 0, by the first own curve, and where it is 1, by the second.
     """
-    nodes = np.linspace(0.0, 1.0, NODES)
-    grey = nodes + _on_greys(weights, shape)
-    first = len(weights) - NODES * (shape.bends + 1)
     levelled = weights.copy()
-    levelled[first] -= max(0.0, grey[0] - grey[1])
-    levelled[first + NODES - 1] += max(0.0, grey[-2] - grey[-1])
+    own = levelled[len(weights) - NODES * (shape.bends + 1) :].reshape(-1, NODES)
+    others = _others_on_greys(weights[: -own.size], shape)
+    for curve, at in zip(own, (own[:1], own), strict=False):
+        grey = others + at.sum(axis=0)
+        curve[0] -= max(0.0, grey[0] - grey[1])
+        curve[-1] += max(0.0, grey[-2] - grey[-1])
     return levelled
 
 
-def _on_greys(weights: Numbers, shape: Shape) -> Numbers:
-    """What a result channel's features add to a grey at each node where t is 0, (NODES,)."""
-    rest, own = np.split(weights[: len(weights) - NODES * shape.bends], [-NODES])
-    lines = shape.mixing == "lines"
-    added: Numbers = rest.sum() * np.linspace(0.0, 1.0, NODES) if lines else rest.reshape(-1, NODES).sum(axis=0)
-    return own + added
+def _others_on_greys(weights: Numbers, shape: Shape) -> Numbers:
+    """The tones of greys at the nodes, (NODES,), with what the other channels add to them."""
+    nodes = np.linspace(0.0, 1.0, NODES)
+    added: Numbers = weights.sum() * nodes if shape.mixing == "lines" else weights.reshape(-1, NODES).sum(axis=0)
+    return nodes + added
 
 
 def _regress(pairs: Sequence[Pair], shape: Shape, t: Numbers, channel: int) -> Numbers:
