@@ -22,8 +22,8 @@ GREYS = np.repeat(np.linspace(0, 1, 256)[:, None], 3, axis=1)
 BLACK, MIDDLE, WHITE = 0, 128, 255
 MASKED = [name for name in BUILT_IN_LOOKS if find_look(name).mask]
 
-# How many levels a lighter grey may be darker than one before it: fits have few of the deepest blacks and whitest whites
-# to go by, and where a vignette is deepest no bright greys.
+# How many levels a lighter grey may be darker than one before it: fits have few of the deepest blacks and whitest
+# whites to go by, and where a vignette is deepest no bright greys.
 FALL_OF_LUMA = 4
 FALL_OF_A_CHANNEL = 6
 FALL_IN_THE_DARKEST_CORNER = 12
