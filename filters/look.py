@@ -9,19 +9,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from filters.look_files import look_file
 from filters.mask import Field, Mask
 from filters.point import Additive, PointOperation
 from filters.spline import spline_basis
 
 Numbers = NDArray[np.float64]
 
-FOLDER = Path(__file__).with_name("looks")
 CHANNELS = ("red", "green", "blue")
 NODES = 9  # values of a curve, at tones 0, 1/8, … 1, a line is given by two; more would fit no unseen photo better
 
@@ -67,10 +66,7 @@ def find_look(name: str) -> Look:
     Raises:
         KeyError: there is none.
     """
-    file = FOLDER / f"{name}.json"
-    if not (name.isalnum() and file.is_file()):
-        raise KeyError(name)
-    return read_look(name, json.loads(file.read_text()))
+    return read_look(name, json.loads(look_file(name).read_text()))
 
 
 def read_look(name: str, data: Mapping[str, Any]) -> Look:

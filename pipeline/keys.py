@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from config import PhotoPreset
+from filters.look_files import look_digest
 from filters.recipe import Recipe, canonical
 from pipeline.services import Edits
 
@@ -39,5 +40,11 @@ def edit_parameters(edits: Edits) -> Mapping[str, Any]:
     """What edits add to the hash; nothing if they change nothing, as in the keys from before there were recipes."""
     if edits.recipe == Recipe():
         return {}
-    own_look = {"look": hashlib.sha256(edits.look).hexdigest()} if edits.look else {}
-    return {"recipe": canonical(edits.recipe), "tools": TOOLS, **own_look}
+    return {"recipe": canonical(edits.recipe), "tools": TOOLS, **look_parameters(edits)}
+
+
+def look_parameters(edits: Edits) -> Mapping[str, Any]:
+    """The digest of the look's numbers, because a look that is fitted anew keeps its name."""
+    if edits.look:
+        return {"look": hashlib.sha256(edits.look).hexdigest()}
+    return {"look": look_digest(edits.recipe.look.name)} if edits.recipe.look else {}

@@ -24,6 +24,7 @@ from pipeline.verify import verify
 
 Pixels = NDArray[np.uint8]
 THUMB = 32  # pixels each way, whatever the shape: plenty for the seven waves of a placeholder or the eight of a hash
+MOST_WHOLE = 100_000_000  # pixels of a JPEG; no limit, because limits may differ where the same key is written
 SQUARE_HEADROOM = 2  # reduced twice by less, a picture loses sharpness
 
 
@@ -46,7 +47,7 @@ def render_photo(
     frame = edited_size(*header.upright, program.geometry)
     size = base_size(*frame, ladder)
     with watch.stage("decode"):
-        picture = decode(data, header, decode_scale(header, frame, size, limits))
+        picture = decode(data, header, decode_scale(header, frame, size))
     with watch.stage("resample"):
         reduced = reframe(picture.pixels, *size, program.geometry, orientation=picture.orientation)
     with watch.stage("color"):
@@ -80,14 +81,14 @@ def base_size(height: int, width: int, ladder: Sequence[PhotoPreset]) -> tuple[i
     return max(covering_size(height, width, preset) for preset in ladder)
 
 
-def decode_scale(header: Header, frame: tuple[int, int], size: tuple[int, int], limits: Limits) -> float:
-    """The least scale at which to decode, so that the edited frame can be drawn at `size` without enlarging.
+def decode_scale(header: Header, frame: tuple[int, int], size: tuple[int, int]) -> float:
+    """The least scale at which to decode, so that the edited frame can be drawn at `size`.
 
-    A JPEG of more pixels than any other photo may have is decoded at half its size at most, to keep to the memory that
-    others are given: a crop of less than a ladder's width of it is drawn from half the pixels.
+    A larger JPEG than is decoded whole is decoded at half its size at most, to keep to a photo's memory: a crop of less
+    than a ladder's width of it is enlarged from half the pixels.
     """
     scale = max(size[0] / frame[0], size[1] / frame[1])
-    return min(scale, 0.5 / HEADROOM) if header.height * header.width > limits.pixels else scale
+    return min(scale, 0.5 / HEADROOM) if header.height * header.width > MOST_WHOLE else scale
 
 
 def draw(base: Pixels, height: int, width: int, ladder: Sequence[PhotoPreset]) -> list[Pixels]:

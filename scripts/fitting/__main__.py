@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from filters.look import FOLDER
+from filters.look_files import FOLDER
 from filters.recipe import BUILT_IN_LOOKS
 from scripts.benches.oracle import SCORED_SIDE, Sample, read_oracle
 from scripts.fitting.choose import Choice, choose

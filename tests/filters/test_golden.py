@@ -1,7 +1,8 @@
 """Recipes of earlier versions, with the hash and the pixels that they had: neither may change behind people's backs.
 
 `golden/NAME.json` holds a recipe, the version that it was written for and its hash; `golden/NAME.png` what it made of
-the picture below. After a change of pixels that is meant (and comes with a new version of the engine), look at what
+the picture below; `golden/looks.png` what each look makes of it at half the size. After a change of pixels that is
+meant (a tool's comes with another `TOOLS` in `pipeline.keys`; a look's numbers are part of every key), look at what
 `pytest tests/filters/test_golden.py --regenerate-golden` writes, and commit it. A hash is never regenerated, because
 media are kept under it; the switch fills it in only where a new recipe has none yet.
 """
@@ -17,7 +18,8 @@ from PIL import Image
 
 from filters.compile import compile_recipe
 from filters.geometry import edited_size, reframe
-from filters.recipe import canonical, parse_recipe, recipe_hash
+from filters.recipe import BUILT_IN_LOOKS, canonical, parse_recipe, recipe_hash
+from pipeline.keys import TOOLS
 from scripts.benches.ciede2000 import ciede2000, lab_of
 
 Pixels = NDArray[np.uint8]
@@ -88,4 +90,28 @@ def test_every_golden_recipe_changes_the_picture_visibly(golden: dict[str, Any])
 def test_there_is_a_golden_recipe_of_every_version() -> None:
     versions = {json.loads((GOLDEN / f"{name}.json").read_text())["version"] for name in NAMES}
 
-    assert versions == {1}
+    assert versions == set(range(1, TOOLS + 1))
+
+
+@pytest.fixture
+def golden_looks(request: pytest.FixtureRequest) -> dict[str, Pixels]:
+    """The kept tile of each look; written anew first, if that is asked for."""
+    file = GOLDEN / "looks.png"
+    if request.config.getoption("--regenerate-golden"):
+        Image.fromarray(np.vstack([looked(name) for name in BUILT_IN_LOOKS])).save(file, optimize=True)
+    tiles = np.vsplit(np.asarray(Image.open(file)), len(BUILT_IN_LOOKS))
+    return dict(zip(BUILT_IN_LOOKS, tiles, strict=True))
+
+
+def looked(name: str) -> Pixels:
+    return compile_recipe(parse_recipe({"look": {"name": name}})).apply(
+        np.ascontiguousarray(golden_picture()[::2, ::2])
+    )
+
+
+@pytest.mark.parametrize("name", BUILT_IN_LOOKS)
+def test_a_look_keeps_its_pixels(golden_looks: dict[str, Pixels], name: str) -> None:
+    difference = ciede2000(lab_of(golden_looks[name]), lab_of(looked(name)))
+
+    assert difference.mean() <= MEAN_DIFFERENCE
+    assert difference.max() <= GREATEST_DIFFERENCE

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from config import PhotoPreset
 from config.presets import STANDARD
 from filters.recipe import Recipe, parse_recipe
+from pipeline import keys
 from pipeline.keys import rendition_key
 from pipeline.services import Edits
 
@@ -51,9 +52,9 @@ def test_a_rung_more_moves_every_key_because_each_picture_is_drawn_from_the_next
 
 @given(PRESETS, st.binary(max_size=8), st.binary(max_size=8))
 def test_two_originals_share_a_key_exactly_if_they_are_the_same(preset, one, other):
-    keys = {rendition_key(7, hashlib.sha256(data).hexdigest(), [preset], 0, "jpg") for data in (one, other)}
+    named = {rendition_key(7, hashlib.sha256(data).hexdigest(), [preset], 0, "jpg") for data in (one, other)}
 
-    assert len(keys) == len({one, other})
+    assert len(named) == len({one, other})
 
 
 @given(PRESETS, st.integers(1, 2**63 - 1))
@@ -72,7 +73,7 @@ def key_of(own_look=b"", **recipe):
 
 
 def test_another_recipe_is_another_key_and_the_same_one_spelt_otherwise_is_not():
-    keys = {
+    different = {
         key_of(),
         key_of(adjustments={"warmth": 20}),
         key_of(adjustments={"warmth": 21}),
@@ -81,7 +82,7 @@ def test_another_recipe_is_another_key_and_the_same_one_spelt_otherwise_is_not()
         key_of(look={"name": "juno"}),
     }
 
-    assert len(keys) == 6
+    assert len(different) == 6
     assert key_of(look={"name": "aden", "strength": 100.0}, adjustments={"fade": 0}) == key_of(look={"name": "aden"})
 
 
@@ -96,6 +97,14 @@ def test_the_bytes_of_a_look_of_ones_own_are_part_of_its_keys():
     recipe = {"look": {"name": "summer"}}
 
     assert key_of(b"one", **recipe) == key_of(b"one", **recipe) != key_of(b"two", **recipe)
+
+
+def test_the_numbers_of_a_built_in_look_are_part_of_its_keys(monkeypatch):
+    before, other = key_of(look={"name": "aden"}), key_of(look={"name": "juno"})
+
+    monkeypatch.setattr(keys, "look_digest", lambda name: f"fitted anew: {name}")
+
+    assert key_of(look={"name": "aden"}) not in (before, other)
 
 
 def test_keys_of_edited_photos_are_what_they_were_when_the_first_were_published():

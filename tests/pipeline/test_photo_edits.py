@@ -11,6 +11,7 @@ from filters.geometry import edited_size
 from filters.program import Program
 from filters.recipe.model import Crop, Geometry
 from filters.resample import resample
+from pipeline import photo
 from pipeline.decode import decode
 from pipeline.encode import encode
 from pipeline.headers import read_header
@@ -114,21 +115,29 @@ def test_a_crop_is_decoded_as_fine_as_it_is_drawn():
     scales = {}
     for share in (1.0, 0.6, 0.3):
         frame = edited_size(2400, 3200, Geometry(crop=Crop(width=share, height=share)))
-        scales[share] = decode_scale(header, frame, base_size(*frame, LADDER), LIMITS)
+        scales[share] = decode_scale(header, frame, base_size(*frame, LADDER))
 
     assert scales == {1.0: pytest.approx(1080 / 3200), 0.6: pytest.approx(1080 / 1920), 0.3: 1.0}
 
 
-def test_a_crop_of_an_original_that_is_too_large_to_be_decoded_whole_is_drawn_from_half_of_it():
-    limits = Limits(pixels=1_000_000)
+def test_a_crop_of_an_original_that_is_too_large_to_be_decoded_whole_is_drawn_from_half_of_it(monkeypatch):
+    monkeypatch.setattr(photo, "MOST_WHOLE", 1_000_000)
     data = original(1200, 1600)
     crop = Crop(left=0.5, top=0.5, width=0.25, height=0.25)
 
-    rendered = render_photo(data, LADDER, limits, Program(geometry=Geometry(crop=crop)))
+    rendered = render_photo(data, LADDER, LIMITS, Program(geometry=Geometry(crop=crop)))
 
     assert sizes(rendered)["w1080"] == (400, 300)
     upright = Image.fromarray(scene(1200, 1600)).crop((800, 600, 1200, 900))
     assert difference(rendered.images[0], upright) < 3
+
+
+def test_no_limit_decides_the_bytes_because_keys_know_of_none():
+    data, program = original(1200, 1600), Program(geometry=Geometry(crop=Crop(width=0.25, height=0.25)))
+
+    made = [render_photo(data, LADDER, Limits(pixels=pixels), program).images for pixels in (1_000_000, 100_000_000)]
+
+    assert [bytes(image.data) for image in made[0]] == [bytes(image.data) for image in made[1]]
 
 
 @pytest.mark.parametrize("degrees", [-8, 15])
