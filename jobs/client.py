@@ -85,17 +85,18 @@ class Client:
     ) -> Receipt:
         """Ask for renditions of a stored original, edited by the `recipe` (JSON data as `filters.recipe.schema` says).
 
-        The same key again is the same job, also with another ladder or recipe. Without a `key` it follows from the
-        original, the ladder and the recipe. With a `media_id` the job makes that media's next generation, always from
-        the original, and needs a key of its own. It succeeds also while no job server runs: the sweeper then brings
-        the ticket.
+        Without a recipe the media is made as it was last asked for, and a new one is not edited; `{}` and `Recipe()`
+        ask for no edits. The same key again is the same job, also with another ladder or recipe. Without a `key` it
+        follows from the original, the ladder and the recipe. With a `media_id` the job makes that media's next
+        generation, always from the original, and needs a key of its own. It succeeds also while no job server runs:
+        the sweeper then brings the ticket.
 
         Raises:
             Rejected: `unknown_ladder`, `unknown_lane`, `unknown_look`, `bad_recipe`, `bad_owner`, `bad_key`,
                 `unknown_media`, or `key_reused` if the key belongs to a job on another original.
         """
         find_ladder(ladder)
-        edited = read_recipe({} if recipe is None else recipe)
+        edited = None if recipe is None else read_recipe(recipe)
         order = Order(
             owner_id=checked_owner(owner_id),
             key=default_key(source_key, ladder, edited, media_id) if key is None else checked_key(key),
@@ -103,9 +104,10 @@ class Client:
             ladder=ladder,
             lane=checked_lane(lane),
             media_id=media_id,
-            recipe=canonical(edited),
+            recipe=None if edited is None else canonical(edited),
         )
-        self._check_look(edited)
+        if edited:
+            self._check_look(edited)
         receipt = self._ledger.get().submit(order)
         if receipt.state is JobState.QUEUED:
             self._send(receipt.ticket)
@@ -209,11 +211,11 @@ def checked_key(key: str) -> str:
     return key
 
 
-def default_key(source_key: str, ladder: str, recipe: Recipe, media_id: int | None) -> str:
+def default_key(source_key: str, ladder: str, recipe: Recipe | None, media_id: int | None) -> str:
     """The key of an original's first job on a ladder by a recipe, whose caller gave none."""
     if media_id is not None:
         raise Rejected("bad_key", "a further generation needs a key of its own: the same key again is the same job")
-    edited = "" if recipe == Recipe() else f" {recipe_hash(recipe)}"  # nothing, as before there were recipes
+    edited = "" if recipe in (None, Recipe()) else f" {recipe_hash(recipe)}"  # nothing, as before there were recipes
     return hashlib.sha256(f"{source_key} {ladder}{edited}".encode(errors="surrogatepass")).hexdigest()
 
 

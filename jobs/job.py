@@ -43,7 +43,7 @@ class Order:
     ladder: str = "standard"  # a name in config.LADDERS
     lane: Lane = Lane.INTERACTIVE
     media_id: int | None = None  # a further generation of this media; None makes a new media
-    recipe: Mapping[str, Any] = field(default_factory=dict)  # what to do to it, as `filters.recipe.canonical` writes it
+    recipe: Mapping[str, Any] | None = None  # as `filters.recipe.canonical` writes it; None: see Ledger.submit
 
 
 @dataclass(frozen=True, kw_only=True)

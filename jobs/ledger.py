@@ -17,6 +17,9 @@ class Ledger(Protocol):
     def submit(self, order: Order) -> Receipt:
         """Write the job (and its media, if new) once per (owner, function, key), whatever else the order says.
 
+        Without a recipe the media is made as it was last asked for: by the newest order that is still to be published,
+        else by the recipe that it shows, else by that of its last order. A new media is not edited.
+
         Raises:
             Rejected: `unknown_media` if `order.media_id` is not this owner's; `key_reused` if the key belongs to a job
                 on another original.

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -35,6 +35,7 @@ class _Job:
     order: Order
     job_id: int
     media_id: int
+    recipe: Mapping[str, Any]
     turn: int
     submitted_at: datetime
     due_at: datetime
@@ -121,7 +122,7 @@ class MemoryLedger:
             media.open_jobs -= 1
             if media.shown_turn < held.turn:
                 media.shown_turn = held.turn
-                self._publish(media, _published(media.record, publication, held.order), job_id=held.job_id)
+                self._publish(media, _published(media.record, publication, held.recipe), job_id=held.job_id)
             else:
                 held.code, held.reason = "superseded", "what was asked for later is published already"
             return True
@@ -289,6 +290,7 @@ class MemoryLedger:
             order=order,
             job_id=next(self._ids),
             media_id=media.record.media_id,
+            recipe=self._last_recipe(media) if order.recipe is None else order.recipe,
             turn=media.turns,
             submitted_at=now,
             due_at=now + timedelta(seconds=TICKET_LOST_SECONDS),
@@ -323,6 +325,13 @@ class MemoryLedger:
         media.turns += 1
         self._open(media)
         return media
+
+    def _last_recipe(self, media: _Media) -> Mapping[str, Any]:
+        jobs = [job for job in self._jobs.values() if job.media_id == media.record.media_id]
+        asked = [job.recipe for job in jobs if not job.state.final and job.turn > media.shown_turn]
+        if asked or not jobs:
+            return asked[-1] if asked else {}
+        return media.record.recipe if media.record.generation else jobs[-1].recipe
 
     def _known(self, job_id: int) -> _Job:
         if job_id not in self._jobs:
@@ -390,7 +399,7 @@ class MemoryLedger:
         self._outbox.append(event)
 
 
-def _published(record: Media, publication: Publication, order: Order) -> Media:
+def _published(record: Media, publication: Publication, recipe: Mapping[str, Any]) -> Media:
     return replace(
         record,
         state="ready",
@@ -398,6 +407,6 @@ def _published(record: Media, publication: Publication, order: Order) -> Media:
         width=publication.width,
         height=publication.height,
         facts=dict(publication.facts),
-        recipe=dict(order.recipe),
+        recipe=dict(recipe),
         renditions=tuple(sorted(publication.renditions, key=lambda r: (-r.width, -r.height, r.name))),
     )

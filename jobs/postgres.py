@@ -96,7 +96,7 @@ class PostgresLedger:
         job_id, media_id, state, fence, lane, created = self._step(
             "SELECT * FROM darkroom.submit(%s, %s, %s, %s, %s, %s, %s, %s)",
             *(order.owner_id, order.function, order.key, order.source_key, order.ladder, order.lane, further),
-            _json(order.recipe),
+            None if order.recipe is None else _json(order.recipe),
         )
         ticket = _ticket((job_id, fence, order.function, lane))
         return Receipt(job_id=job_id, media_id=media_id, state=JobState(state), created=created, ticket=ticket)

@@ -1,8 +1,9 @@
 -- What a person did to a photo: canonical data (see filters/recipe), '{}' for nothing. A job carries what was asked for,
 -- a media and its generations what they show.
 --
--- During an upgrade programs of the last release are still there. They submit without a recipe, as before, and their
--- workers are given none of the jobs that have one: they would publish the photo without it.
+-- During an upgrade programs of the last release are still there. They submit without a recipe, as before, so that what
+-- they ask for of an edited media keeps its edits, and their workers are given none of the jobs that have a recipe: they
+-- would publish the photo without it.
 ALTER TABLE darkroom.jobs ADD COLUMN recipe jsonb NOT NULL DEFAULT '{}';
 ALTER TABLE darkroom.media ADD COLUMN recipe jsonb NOT NULL DEFAULT '{}';
 ALTER TABLE darkroom.generations ADD COLUMN recipe jsonb NOT NULL DEFAULT '{}';
@@ -18,11 +19,34 @@ BEGIN
 END
 $$;
 
--- One function for both releases: the last parameter has a default.
+-- The recipe by which a media was last asked for. It is that of an order that is still to be published, so that a
+-- further generation does not lose it; else of what is shown; else of the last order that came to nothing. NULL for a
+-- media that there is not. By the owner, because jobs have no index by their media.
+CREATE FUNCTION darkroom.last_recipe(p_owner_id bigint, p_media_id bigint) RETURNS jsonb
+LANGUAGE plpgsql STRICT AS $$
+DECLARE
+    v_recipe jsonb;
+BEGIN
+    SELECT coalesce(
+        (SELECT j.recipe FROM darkroom.jobs j
+         WHERE j.owner_id = p_owner_id AND j.media_id = p_media_id AND j.state IN ('queued', 'running')
+           AND j.turn > m.shown_turn
+         ORDER BY j.turn DESC LIMIT 1),
+        CASE WHEN m.generation > 0 THEN m.recipe END,
+        (SELECT j.recipe FROM darkroom.jobs j
+         WHERE j.owner_id = p_owner_id AND j.media_id = p_media_id
+         ORDER BY j.turn DESC LIMIT 1))
+    INTO v_recipe FROM darkroom.media m WHERE m.media_id = p_media_id;
+    RETURN v_recipe;
+END
+$$;
+
+-- Without a recipe: as the media was last asked for, and a new one is not edited. One function for both releases: the
+-- last parameter has a default.
 DROP FUNCTION darkroom.submit(bigint, text, text, text, text, text, bigint);
 CREATE FUNCTION darkroom.submit(
     p_owner_id bigint, p_function text, p_key text, p_source_key text, p_ladder text, p_lane text, p_media_id bigint,
-    p_recipe jsonb DEFAULT '{}'
+    p_recipe jsonb DEFAULT NULL
 ) RETURNS TABLE (job_id bigint, media_id bigint, state text, fence int, lane text, created boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -44,7 +68,9 @@ BEGIN
             RETURN QUERY
             INSERT INTO darkroom.jobs (job_id, media_id, owner_id, function, key, ladder, lane, turn, recipe, due_at)
             SELECT darkroom.next_id(p_owner_id), media_id, p_owner_id, p_function, p_key, p_ladder, p_lane, turn,
-                p_recipe, now() + interval '30 seconds'  -- by then its ticket was lost
+                -- Read while the media's row is locked for its next turn: nobody else asks for it or publishes meanwhile.
+                coalesce(p_recipe, darkroom.last_recipe(p_owner_id, p_media_id), '{}'),
+                now() + interval '30 seconds'  -- by then its ticket was lost
             FROM darkroom.provide_media(p_owner_id, p_source_key, p_media_id)
             RETURNING job_id, media_id, state, fence, lane, true;
             RETURN;

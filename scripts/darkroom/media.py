@@ -2,9 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -110,9 +108,8 @@ def edit(
 @json_option
 @click.pass_obj
 def reprocess(app: App, media_id: int, ladder: str, *, as_json: bool) -> None:
-    """Make the renditions anew from the original, by the recipe that they show, as the media's next generation."""
-    record = app.client.media(media_id)
-    submit_again(app, record, ladder, record.recipe, Lane.BATCH, as_json=as_json)
+    """Make the renditions anew from the original, edited as was last asked for, as the media's next generation."""
+    submit_again(app, app.client.media(media_id), ladder, None, Lane.BATCH, as_json=as_json)
 
 
 @media.command("rollback")
@@ -130,10 +127,8 @@ def roll_back(app: App, media_id: int, generation: int, *, as_json: bool) -> Non
         click.echo(f"Media {media_id} shows generation {generation} again, as generation {record.generation}.")
 
 
-def submit_again(
-    app: App, record: Media, ladder: str, recipe: Recipe | Mapping[str, Any], lane: Lane, *, as_json: bool
-) -> None:
-    """Ask for the media's next generation, and say how to follow it."""
+def submit_again(app: App, record: Media, ladder: str, recipe: Recipe | None, lane: Lane, *, as_json: bool) -> None:
+    """Ask for the media's next generation, without a recipe as it was last asked for, and say how to follow it."""
     receipt = app.client.submit(
         record.owner_id,
         record.source_key,

@@ -97,6 +97,77 @@ def test_a_job_that_was_asked_for_before_a_rollback_does_not_undo_it(subject):
     assert subject.publish("after", "z", media_id=first.media_id).generation == 4
 
 
+# As last asked for: an order without a recipe
+
+ADEN, JUNO = {"look": {"name": "aden"}}, {"look": {"name": "juno"}}
+
+
+def recipe_as_last_asked_for(subject, media_id):
+    return subject.ledger.status(subject.submit("as before", media_id=media_id).job_id).recipe
+
+
+def test_a_new_media_without_a_recipe_is_not_edited(subject):
+    subject.publish("another", recipe=ADEN)
+
+    assert subject.start("first").recipe == {}
+
+
+def test_a_media_is_made_again_by_the_recipe_that_it_shows(subject):
+    media = subject.publish("first", recipe=ADEN)
+
+    again = subject.publish("as before", "b", media_id=media.media_id)
+
+    assert (again.generation, again.recipe) == (2, ADEN)
+
+
+@pytest.mark.parametrize("recipe", [JUNO, {}])
+@pytest.mark.parametrize("ask", ["submit", "start"])
+def test_an_edit_that_is_still_to_be_published_is_not_lost_to_what_is_asked_for_after_it(subject, ask, recipe):
+    media = subject.publish("first", recipe=ADEN)
+    edit = getattr(subject, ask)("edit", media_id=media.media_id, recipe=recipe)
+
+    again = subject.publish("as before", "b", media_id=media.media_id)
+    late = subject.ledger.claim(edit.job_id, subject.worker, 60)
+    subject.ledger.finish(late, subject.publication(media.media_id, "l"))
+
+    assert again.recipe == recipe
+    assert subject.ledger.status(edit.job_id).code == "superseded"
+    assert subject.ledger.media(media.media_id) == again
+
+
+def test_of_several_edits_that_are_still_to_be_published_the_last_counts(subject):
+    media = subject.publish("first")
+    for number, recipe in enumerate((JUNO, ADEN)):
+        subject.submit(f"edit {number}", media_id=media.media_id, recipe=recipe)
+
+    assert recipe_as_last_asked_for(subject, media.media_id) == ADEN
+
+
+def test_an_edit_that_came_to_nothing_is_not_made_up_for(subject):
+    media = subject.publish("first", recipe=ADEN)
+    subject.ledger.cancel(subject.submit("edit", media_id=media.media_id, recipe=JUNO).job_id)
+
+    assert recipe_as_last_asked_for(subject, media.media_id) == ADEN
+
+
+@pytest.mark.parametrize("then", [JobState.DEAD, JobState.REJECTED])
+def test_a_media_that_was_never_published_is_made_as_its_last_order_said(subject, then):
+    first = subject.start("first", recipe=ADEN)
+    subject.fail(first, then)
+    subject.fail(subject.start("second", media_id=first.media_id, recipe=JUNO), then)
+
+    assert recipe_as_last_asked_for(subject, first.media_id) == JUNO
+
+
+def test_after_a_rollback_a_media_is_made_by_the_recipe_that_was_brought_back(subject):
+    media = subject.publish("first", recipe=ADEN)
+    subject.publish("second", "b", media_id=media.media_id, recipe=JUNO)
+    subject.submit("before the rollback", media_id=media.media_id, recipe={})
+    subject.ledger.rollback(media.media_id, 1)
+
+    assert recipe_as_last_asked_for(subject, media.media_id) == ADEN
+
+
 # Events
 
 

@@ -135,8 +135,21 @@ def test_without_a_key_another_recipe_is_another_job_and_one_that_changes_nothin
     assert len(set(jobs)) == 3
 
 
+def test_a_further_generation_is_edited_as_was_last_asked_for_unless_it_has_a_recipe_of_its_own(client, source_key):
+    aden = {"look": {"name": "aden"}}
+    media_id = client.submit(OWNER, source_key, recipe=aden).media_id
+
+    def asked(**recipe):
+        further = client.submit(OWNER, source_key, key=uuid.uuid4().hex, media_id=media_id, **recipe)
+        return client.status(further.job_id).recipe
+
+    assert [asked(), asked(recipe={}), asked()] == [aden, {}, {}]
+    assert [asked(recipe=aden), asked(recipe=Recipe())] == [aden, {}]
+
+
 def test_the_key_of_a_job_without_a_recipe_is_what_it_was_before_there_were_recipes():
-    assert default_key("o/7/x", "standard", Recipe(), None) == hashlib.sha256(b"o/7/x standard").hexdigest()
+    for none in (None, Recipe()):
+        assert default_key("o/7/x", "standard", none, None) == hashlib.sha256(b"o/7/x standard").hexdigest()
 
 
 def test_a_look_of_ones_own_can_be_asked_for_once_it_is_added(client, stack, source_key):

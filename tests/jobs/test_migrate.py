@@ -243,7 +243,10 @@ def test_programs_of_the_release_before_recipes_go_on_and_get_no_photo_whose_rec
     ask(dsn, submit.format("plain"))
     plain = ledger.jobs(limit=1)[0]
 
-    assert plain.recipe == {}
+    ask(dsn, submit.format("again").replace("NULL", str(edited.media_id)))
+    again = ledger.jobs(limit=1)[0]
+
+    assert (plain.recipe, again.recipe) == ({}, {"look": {"name": "aden"}})
     assert ask(dsn, f"SELECT count(*) FROM ({claim.format(edited.job_id)}) AS claimed") == 0
     assert len(row(dsn, claim.format(plain.job_id))) == 9
     assert ledger.claim(edited.job_id, "newer", 60).recipe == {"look": {"name": "aden"}}
