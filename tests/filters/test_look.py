@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters.compile import compile_recipe
-from filters.look import FOLDER, find_look, read_look
+from filters.look import find_look, read_look
+from filters.look_files import FOLDER
 from filters.mask import POWERS
 from filters.recipe import BUILT_IN_LOOKS, LookChoice, Recipe
 from scripts.benches.ciede2000 import ciede2000, lab_of
