@@ -48,6 +48,15 @@ class HandsDied(Unavailable):
     attempts = 3  # a file that kills three renderers will kill a fourth
 
 
+class NewerRecipe(Unavailable):
+    """The recipe was checked when it was submitted, so a newer release than this worker's understands it."""
+
+    code = "newer_recipe"
+    attempts = 6
+    first_delay_seconds = 60.0
+    longest_delay_seconds = 1800.0  # with the above, half an hour in all: by then a rolling upgrade has a newer worker
+
+
 class BrokerUnavailable(Unavailable):
     """No Gearman job server could be reached. Nothing is lost: the sweeper brings the ticket later."""
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from config import Limits, PhotoPreset
+from jobs.errors import NewerRecipe, Rejected
 from jobs.job import Job, Publication, Rendition
 from jobs.ladders import find_ladder
 from jobs.ledger import Ledger
@@ -57,11 +58,14 @@ def find_edits(job: Job, ledger: Ledger) -> Edits:
     """What the job's recipe asks for. A look of one's own is fetched here, because the hands reach no ledger.
 
     Raises:
-        Rejected: `bad_recipe` for one that this release does not understand, `unknown_look`.
+        NewerRecipe: it has a field, a value or a look that this release does not know.
     """
-    recipe = read_recipe(job.recipe)
-    name = own_look(recipe)
-    return Edits(recipe=recipe, look=ledger.look(name) if name else b"")
+    try:
+        recipe = read_recipe(job.recipe)
+        name = own_look(recipe)
+        return Edits(recipe=recipe, look=ledger.look(name) if name else b"")
+    except Rejected as error:
+        raise NewerRecipe(f"this worker's release cannot draw the recipe, perhaps a newer can: {error}") from error
 
 
 def name_renditions(

@@ -12,6 +12,7 @@ from jobs.errors import (
     HandsDied,
     InternalError,
     LedgerUnavailable,
+    NewerRecipe,
     Rejected,
     StoreUnavailable,
     Unavailable,
@@ -19,7 +20,7 @@ from jobs.errors import (
 from jobs.job import JobState
 from jobs.policy import Again, Bury, judge
 
-CLASSES = [Unavailable, LedgerUnavailable, StoreUnavailable, HandsDied, BrokerUnavailable, InternalError]
+CLASSES = [Unavailable, LedgerUnavailable, StoreUnavailable, HandsDied, BrokerUnavailable, InternalError, NewerRecipe]
 
 classes = st.sampled_from(CLASSES)
 jitters = st.floats(min_value=0, max_value=1)
@@ -106,7 +107,9 @@ def test_jitter_spreads_the_retries_of_jobs_that_failed_together():
 
 
 @pytest.mark.parametrize(
-    ("kind", "minutes"), [(StoreUnavailable, 7), (InternalError, 15)], ids=["a store's outage", "a bad release"]
+    ("kind", "minutes"),
+    [(StoreUnavailable, 7), (InternalError, 15), (NewerRecipe, 15)],
+    ids=["a store's outage", "a bad release", "a rolling upgrade"],
 )
 def test_what_takes_minutes_to_mend_is_survived_even_with_the_shortest_delays(kind, minutes):
     assert sum(delays(kind, 1.0)) > minutes * 60
