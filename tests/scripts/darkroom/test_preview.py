@@ -125,7 +125,7 @@ def test_a_photo_that_is_not_there_is_named(tmp_path):
 def test_a_file_that_is_no_photo_is_refused_as_by_a_worker(tmp_path):
     (tmp_path / "text.jpg").write_text("no photo at all")
 
-    assert "looks like no photo" in run("text.jpg", code=4)
+    assert "looks like no photo" in run("text.jpg", code=1)
     assert not (tmp_path / "text-edited.jpg").exists()
 
 
