@@ -86,14 +86,15 @@ class Client:
         """Ask for renditions of a stored original, edited by the `recipe` (JSON data as `filters.recipe.schema` says).
 
         Without a recipe the media is made as it was last asked for, and a new one is not edited; `{}` and `Recipe()`
-        ask for no edits. The same key again is the same job, also with another ladder or recipe. Without a `key` it
-        follows from the original, the ladder and the recipe. With a `media_id` the job makes that media's next
-        generation, always from the original, and needs a key of its own. It succeeds also while no job server runs:
-        the sweeper then brings the ticket.
+        ask for no edits. The same key again is the same job, also with another ladder; another recipe needs another
+        key. Without a `key` it follows from the original, the ladder and the recipe. With a `media_id` the job makes
+        that media's next generation, always from the original, and needs a key of its own. It succeeds also while no
+        job server runs: the sweeper then brings the ticket.
 
         Raises:
             Rejected: `unknown_ladder`, `unknown_lane`, `unknown_look`, `bad_recipe`, `bad_owner`, `bad_key`,
-                `unknown_media`, or `key_reused` if the key belongs to a job on another original.
+                `unknown_media`, or `key_reused` if the key belongs to a job on another original or with another
+                recipe.
         """
         find_ladder(ladder)
         edited = None if recipe is None else read_recipe(recipe)

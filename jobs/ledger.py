@@ -15,14 +15,14 @@ class Ledger(Protocol):
     """
 
     def submit(self, order: Order) -> Receipt:
-        """Write the job (and its media, if new) once per (owner, function, key), whatever else the order says.
+        """Write the job (and its media, if new) once per (owner, function, key), whatever its ladder and lane.
 
         Without a recipe the media is made as it was last asked for: by the newest order that is still to be published,
         else by the recipe that it shows, else by that of its last order. A new media is not edited.
 
         Raises:
             Rejected: `unknown_media` if `order.media_id` is not this owner's; `key_reused` if the key belongs to a job
-                on another original.
+                on another original, or with another recipe than the order's, if it has one.
         """
 
     def claim(self, job_id: int, worker: str, lease_seconds: float) -> Job | None:

@@ -280,6 +280,8 @@ class MemoryLedger:
             if (job.order.owner_id, job.order.function, job.order.key) == (order.owner_id, order.function, order.key):
                 if self._media[job.media_id].record.source_key != order.source_key:
                     raise Rejected("key_reused", f"key {order.key} belongs to job {job.job_id} on another original")
+                if order.recipe not in (None, job.recipe):
+                    raise Rejected("key_reused", f"key {order.key} belongs to job {job.job_id} with another recipe")
                 return job
         return None
 

@@ -61,6 +61,10 @@ BEGIN
                 PERFORM darkroom.reject('key_reused', format('key %s belongs to job %s on another original, %s: choose '
                     'another key for another upload', p_key, v_known.job_id, v_known.source_key));
             END IF;
+            IF v_known.recipe <> p_recipe THEN  -- which none is not
+                PERFORM darkroom.reject('key_reused', format('key %s belongs to job %s with another recipe, %s: choose '
+                    'another key for another recipe', p_key, v_known.job_id, v_known.recipe));
+            END IF;
             RETURN QUERY SELECT v_known.job_id, v_known.media_id, v_known.state, v_known.fence, v_known.lane, false;
             RETURN;
         END IF;

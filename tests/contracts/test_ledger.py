@@ -61,13 +61,31 @@ def test_a_key_cannot_be_used_for_another_original(subject):
     assert refusal.value.code == "key_reused"
 
 
-def test_a_key_is_the_same_job_also_with_another_ladder_or_recipe(subject):
+@pytest.mark.parametrize("same", [RECIPE, dict(reversed(RECIPE.items())), None])
+def test_a_key_is_the_same_job_also_with_another_ladder_or_without_its_recipe(subject, same):
     first = subject.submit("holiday", recipe=RECIPE)
 
-    again = subject.submit("holiday", ladder="other", recipe={"look": {"name": "aden"}})
+    again = subject.submit("holiday", ladder="other", recipe=same)
 
     assert (again.created, again.job_id) == (False, first.job_id)
     assert subject.ledger.status(first.job_id).recipe == RECIPE
+
+
+@pytest.mark.parametrize(("first", "other"), [(RECIPE, {"look": {"name": "aden"}}), (RECIPE, {}), (None, RECIPE)])
+def test_a_key_cannot_be_used_for_another_recipe(subject, first, other):
+    media = subject.publish("holiday", recipe=first)
+
+    with pytest.raises(Rejected, match="another recipe") as refusal:
+        subject.submit("holiday", recipe=other)
+    assert refusal.value.code == "key_reused"
+    with pytest.raises(Rejected, match="another recipe"):
+        subject.submit("holiday", media_id=media.media_id, recipe=other)
+
+
+def test_a_key_without_a_recipe_is_the_same_job_as_one_that_asks_for_no_edits(subject):
+    first = subject.submit("holiday")
+
+    assert subject.submit("holiday", recipe={}).job_id == first.job_id
 
 
 def test_the_recipe_of_an_order_reaches_the_worker_as_it_was_submitted(subject):
