@@ -9,6 +9,7 @@ from filters.cube import CubeError, unpack
 from filters.program import Program
 from filters.recipe import Recipe
 from jobs.errors import Rejected
+from jobs.recipes import own_look
 from pipeline.photo import render_photo
 from pipeline.services import Edits, Rendered
 from pipeline.stopwatch import Stopwatch
@@ -18,7 +19,7 @@ def render_edited(data: bytes, ladder: Sequence[PhotoPreset], limits: Limits, ed
     """Make every rendition of the ladder of the edited photo. The same in gives the same bytes out.
 
     Raises:
-        Rejected: what `render_photo` refuses, or `bad_look`.
+        Rejected: what `render_photo` refuses, `unknown_look` or `bad_look`.
     """
     if edits.recipe == Recipe():
         return render_photo(data, ladder, limits)
@@ -30,10 +31,16 @@ def render_edited(data: bytes, ladder: Sequence[PhotoPreset], limits: Limits, ed
 
 
 def compile_edits(edits: Edits) -> Program:
-    """The program of the recipe with its look, built in or one's own."""
-    if not (edits.look and edits.recipe.look):
+    """The program of the recipe with its look, built in or one's own.
+
+    Raises:
+        Rejected: `unknown_look` for one's own without its bytes, `bad_look` for bytes that are no look.
+    """
+    name = own_look(edits.recipe)
+    if name is None:
         return compile_recipe(edits.recipe)
-    name = edits.recipe.look.name
+    if not edits.look:
+        raise Rejected("unknown_look", f"there is no built-in look {name}, and the bytes of one's own are missing")
     try:
         return compile_recipe(edits.recipe, unpack(name, edits.look))
     except CubeError as error:

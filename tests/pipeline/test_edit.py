@@ -57,3 +57,10 @@ def test_bytes_that_are_no_look_are_rejected_by_its_name(look):
         render(look, look={"name": "swapped"})
 
     assert rejected.value.code == "bad_look"
+
+
+def test_a_look_that_is_not_built_in_and_has_no_bytes_is_unknown():
+    with pytest.raises(Rejected, match="no built-in look swapped") as rejected:
+        render(look={"name": "swapped"})
+
+    assert rejected.value.code == "unknown_look"
