@@ -75,8 +75,7 @@ class PostgresLedger:
     A call whose connection is cut may have been committed all the same. It is sent once more, and the second one finds
 
     * submit: its own job, by the key; claim: its own lease, by the worker's name, which is therefore to be of one life
-      of one process; finish and fail: their own attempt, by the fence; beat, cancel, add_look:
-      nothing to change;
+      of one process; finish and fail: their own attempt, by the fence; beat, cancel, add_look: nothing to change;
     * release, sweep, recall: what is left to do, so the count is too low, and swept tickets are due again in a minute.
 
     retry, rollback and relay are not sent again: after LedgerUnavailable, look whether they were carried out.
