@@ -79,7 +79,12 @@ class Table:
     strength: float = 1.0
 
     def __call__(self, colours: Colours) -> Colours:
-        """The grid's colours, of four corners of a cell: from its first to its last, along the greatest share first."""
+        """The grid's colours, clipped and blended."""
+        blended: Colours = colours + self.strength * (np.clip(self.interpolate(colours), 0.0, 1.0) - colours)
+        return blended
+
+    def interpolate(self, colours: Colours) -> Colours:
+        """Of four corners of a cell, from its first to its last along the greatest share first; not clipped."""
         flat, side = colours.reshape(-1, 3), len(self.grid)
         positions = np.clip((flat - self.low) / (self.high - self.low), 0.0, 1.0) * (side - 1)
         cells = np.minimum(positions.astype(np.intp), side - 2)
@@ -93,9 +98,10 @@ class Table:
         corners = (first, along + first, last - short, last)
         weights = (1.0 - most, most - middle, middle - least, least)
         vertices = self.grid.reshape(-1, 3)
-        found = sum(weight[:, None] * vertices[at] for weight, at in zip(weights, corners, strict=True))
-        blended: Colours = flat + self.strength * (np.clip(found, 0.0, 1.0) - flat)
-        return blended.reshape(colours.shape)
+        found: Colours = sum(
+            (weight[:, None] * vertices[at] for weight, at in zip(weights, corners, strict=True)), np.zeros(flat.shape)
+        )
+        return found.reshape(colours.shape)
 
 
 Mix = Matrix | Additive | Table  # what lets channels act on each other

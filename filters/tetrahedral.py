@@ -1,7 +1,8 @@
 """A table of colours on 8-bit pixels, with tetrahedral interpolation: for what is no sum over the channels.
 
-A vertex is a word of three fields, so that a pixel is four look-ups, whatever it is made of. A curve for each channel
-stands in front of the table and costs nothing, because it only says where in the table a level lies.
+A vertex is a word of three fields, so that a pixel is four look-ups, whatever it is made of. Vertices beyond 0 to 1 are
+interpolated as they are and then clipped: they cost their fields parts of a level. A curve for each channel stands in
+front of the table and costs nothing, because it only says where in the table a level lies.
 Source: J. Kasson, S. Nin, W. Plouffe, J. Hafner, "Performing color space conversions with three-dimensional linear
 interpolation", 1995.
 """
@@ -9,11 +10,12 @@ interpolation", 1995.
 from dataclasses import dataclass
 
 import numpy as np
-from numba import int64, njit, uint8, uint64, void
+from numba import int64, njit, types, uint8, uint64, void
 from numpy.typing import NDArray
 
 from filters.ending import ENDS, PLAIN, Ending, Ends, end_line, is_plain
 from filters.line import (
+    FINE,
     FINE_BITS,
     LINE,
     LINES,
@@ -22,17 +24,21 @@ from filters.line import (
     Pixels,
     Words,
     blend_line,
+    clip_line,
     draw_in_bands,
     round_line,
 )
 from filters.point import Colours
 
 Axes = NDArray[np.uint64]  # for each level of each channel: first vertex << 32 | share of the way << 16 | stride
+Vertices = tuple[Words, int, int]  # their words, the bits of a level's parts, what stands for a tone of 0
+_VERTICES = types.Tuple((int64[::1], int64, int64))  # type: ignore[no-untyped-call]
 
 TONES = 256
-SHARE_BITS = 8  # of the way to the next vertex
-VERTEX_BITS = 5  # parts of a level: with 8 for the level and 8 for the share a field has 21
-FIELD_BITS = 8 + VERTEX_BITS + SHARE_BITS
+DARKEST, LIGHTEST = -1.0, 2.0  # tones of vertices; sums of fine tones have room for no more
+SHARE_BITS = 10  # of the way to the next vertex
+FIELD_BITS = 21
+MOST_PARTS = (1 << FIELD_BITS - SHARE_BITS) // 256  # of a level: 8 if vertices are 0 to 1, else 4 or 2
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,24 +47,37 @@ class TablePass:
 
     axes: Axes  # (3 * TONES,)
     vertices: Words
+    vertex_bits: int  # of a level's parts
+    black: int  # what stands for a tone of 0, in fine tones
     strength: int  # in 1/32768
     ending: Ending
 
     def apply(self, pixels: Pixels) -> Pixels:
-        """(h, w, 3) uint8 to a new array of the same shape. Within 0.6 levels of the float64 interpolation."""
+        """(h, w, 3) uint8 to a new array of the same shape.
+
+        Within 0.6 levels of the float64 interpolation if neighbouring vertices differ by 20 levels at most and are 0 to
+        1. Within 1.0 if these differ by 255, and within 1.9 if they do by 765.
+        """
         height, width, _ = pixels.shape
+        vertices = (self.vertices, self.vertex_bits, self.black)
         ends = self.ending.over(height, width)
 
         def draw(lines: NDArray[np.uint32], rows: slice, levels: Pixels) -> None:
-            _interpolate(lines, rows.start, self.axes, self.vertices, self.strength, ends, levels)
+            _interpolate(lines, rows.start, self.axes, vertices, self.strength, ends, levels)
 
         return draw_in_bands(pixels, draw)
 
 
 def table_pass(grid: Colours, tones: Colours, *, strength: float = 1.0, ending: Ending = PLAIN) -> TablePass:
-    """A grid (n, n, n, 3) of tones, n from 2 to 40; `tones` (256, 3) is where on its axes, 0 to 1, each level lies."""
+    """A grid (n, n, n, 3) of tones, -1 to 2, n from 2 to 40; others are taken as these.
+
+    `tones` (256, 3) is where on its axes, 0 to 1, each level lies.
+    """
     size = len(grid)
-    fields: NDArray[np.int64] = np.rint(grid.reshape(-1, 3) * (255 << VERTEX_BITS)).astype(np.int64)
+    levels = 255 * np.clip(grid.reshape(-1, 3), DARKEST, LIGHTEST)
+    darkest, brightest = min(int(np.floor(levels.min())), 0), max(int(np.ceil(levels.max())), 255)
+    vertex_bits = (255 * MOST_PARTS // (brightest - darkest)).bit_length() - 1
+    fields: NDArray[np.int64] = np.rint((levels - darkest) * (1 << vertex_bits)).astype(np.int64)
     positions = tones * (size - 1)
     first = np.minimum(positions.astype(np.uint64), np.uint64(size - 2))
     shares = np.rint((positions - first) * (1 << SHARE_BITS)).astype(np.uint64)
@@ -67,20 +86,23 @@ def table_pass(grid: Colours, tones: Colours, *, strength: float = 1.0, ending: 
     return TablePass(
         axes=np.ascontiguousarray(axes.T).reshape(-1),
         vertices=(fields << (FIELD_BITS * np.arange(3))).sum(axis=1),
+        vertex_bits=vertex_bits,
+        black=-darkest * FINE,
         strength=round(strength * STRENGTH_ONE),
         ending=ending,
     )
 
 
-@njit(void(LINE, uint64[::1], int64[::1], int64[::1]), cache=True)
-def _interpolate_line(line: Line, axes: Axes, vertices: Words, tones: Words) -> None:
+@njit(void(LINE, uint64[::1], int64[::1], int64, int64[::1]), cache=True)
+def _interpolate_line(line: Line, axes: Axes, vertices: Words, vertex_bits: int, tones: Words) -> None:
     """Walk from the cell's first vertex to its last along the axes, the greatest share first, without a branch."""
     byte, half, low = np.uint64(0xFF), np.uint64(0xFFFF), np.uint64(0xFFFFFFFF)
-    field, one = np.uint64((1 << FIELD_BITS) - 1), np.uint64(1 << SHARE_BITS)
-    spare = np.uint64(VERTEX_BITS + SHARE_BITS - FINE_BITS)
-    rounding = np.uint64(
-        (1 << VERTEX_BITS + SHARE_BITS - FINE_BITS >> 1) * ((1 << 2 * FIELD_BITS) + (1 << FIELD_BITS) + 1)
-    )
+    one = np.uint64(1 << SHARE_BITS)
+    spare = np.uint64(vertex_bits + SHARE_BITS - FINE_BITS)
+    rounding = np.uint64((1 << 2 * FIELD_BITS) + (1 << FIELD_BITS) + 1) << np.uint64(spare - np.uint64(1))
+    apart = np.uint64(FIELD_BITS - 16)  # how much further than fine tones fields lie from one another
+    first = (np.uint64(1) << np.uint64(np.uint64(FIELD_BITS) - spare)) - np.uint64(1)
+    second, third = first << np.uint64(16), first << np.uint64(32)
     for x in range(tones.size):
         pixel = np.uint64(line[x])
         red = axes[pixel & byte]
@@ -99,27 +121,25 @@ def _interpolate_line(line: Line, axes: Axes, vertices: Words, tones: Words) -> 
         mixed += np.uint64(vertices[at]) * (q - r)
         at += least & half
         mixed += np.uint64(vertices[at]) * r
-        first, second, third = (
-            mixed & field,
-            (mixed >> np.uint64(FIELD_BITS)) & field,
-            mixed >> np.uint64(2 * FIELD_BITS),
-        )
-        tones[x] = np.int64(
-            (first >> spare) | ((second >> spare) << np.uint64(16)) | ((third >> spare) << np.uint64(32))
-        )
+        mixed >>= spare
+        tones[x] = np.int64((mixed & first) | ((mixed >> apart) & second) | ((mixed >> (apart + apart)) & third))
 
 
-@njit(void(LINES, int64, uint64[::1], int64[::1], int64, ENDS, uint8[:, ::1]), cache=True)
+@njit(void(LINES, int64, uint64[::1], _VERTICES, int64, ENDS, uint8[:, ::1]), cache=True)
 def _interpolate(
-    lines: NDArray[np.uint32], top: int, axes: Axes, vertices: Words, strength: int, ends: Ends, levels: Pixels
+    lines: NDArray[np.uint32], top: int, axes: Axes, vertices: Vertices, strength: int, ends: Ends, levels: Pixels
 ) -> None:
     """Line by line: interpolate, blend, end, round. `top` is the first line's row in the picture."""
     tones, room = np.empty(lines.shape[1], np.int64), np.empty(lines.shape[1], np.int64)
+    words, vertex_bits, black = vertices
     plain = is_plain(ends)
+    settled = strength < STRENGTH_ONE or not plain
     for y in range(lines.shape[0]):
-        _interpolate_line(lines[y], axes, vertices, tones)
+        _interpolate_line(lines[y], axes, words, vertex_bits, tones)
+        if settled:
+            clip_line(tones, black)
         if strength < STRENGTH_ONE:
             blend_line(tones, lines[y], np.int16(strength), room)
         if not plain:
             end_line(tones, ends, top + y, room)
-        round_line(tones, 0, levels[y])
+        round_line(tones, 0 if settled else black, levels[y])

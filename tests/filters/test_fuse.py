@@ -132,6 +132,40 @@ def test_a_table_of_any_size_and_domain_keeps_the_curves_around_it(size):
     assert errors.max() < (1 if size <= 36 else 4)  # a larger table is sampled, and loses the corners of its clipping
 
 
+def even(size):
+    axis = np.linspace(0, 1, size)
+    return np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1)
+
+
+BEYOND = {
+    "gain": lambda size: 1.3 * even(size),
+    "gain and offset": lambda size: 1.3 * even(size) - 0.2,
+    "random": lambda size: np.random.default_rng(size).uniform(-1, 2, (size, size, size, 3)),
+}
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.37])
+@pytest.mark.parametrize("after", [[], [CURVE], [MATRIX, CURVE]])
+@pytest.mark.parametrize("size", [2, 17, 33])
+@pytest.mark.parametrize("samples", BEYOND.values(), ids=BEYOND)
+def test_a_table_whose_vertices_leave_0_to_1_is_clipped_between_them_not_at_them(samples, size, after, strength):
+    pixels = np.concatenate([PIXELS.reshape(-1, 3), np.arange(256, dtype=np.uint8)[:, None].repeat(3, axis=1)])[None]
+    operations = [Table(grid=samples(size), strength=strength), *after]
+
+    errors = np.abs(drawn_by(point_passes(operations), pixels) - 255 * follow(operations, pixels / 255))
+
+    assert errors.mean() < 0.3
+    assert errors.max() < 2
+
+
+@pytest.mark.parametrize("size", [37, 65, 129])
+def test_a_large_table_is_sampled_before_it_is_clipped(size):
+    errors = errors_of([Table(grid=1.3 * even(size) - 0.2)])
+
+    assert errors.mean() < 0.3
+    assert errors.max() < 0.7
+
+
 AMOUNT = st.floats(-100, 100, allow_nan=False)
 SHARE = st.floats(0, 100, allow_nan=False)
 TINTS = st.builds(Tint, colour=st.sampled_from(["red", "blue", "green", "yellow"]), strength=SHARE)

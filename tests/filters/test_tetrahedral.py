@@ -130,3 +130,14 @@ def test_a_smooth_ramp_gets_no_step_of_two_levels_that_the_table_has_not():
     steps = np.diff(table_pass(table.grid, LEVELS).apply(ramp).astype(int), axis=1)
 
     assert np.abs(steps - np.diff(255 * table(ramp / 255), axis=1)).max() < 2
+
+
+@pytest.mark.parametrize(("low", "high", "most"), [(0, 1, 1.0), (-1, 2, 1.9), (-9, 9, 1.9)])
+@pytest.mark.parametrize("size", [2, 5, 17])
+def test_however_neighbouring_vertices_differ_it_is_within_its_bound(size, low, high, most):
+    pixels, grid = noise(61, 83), np.random.default_rng(7).integers(low, high, (size, size, size, 3), endpoint=True)
+
+    errors = np.abs(table_pass(grid, LEVELS).apply(pixels) - 255 * Table(grid=np.clip(grid, -1.0, 2.0))(pixels / 255))
+
+    assert errors.mean() < 0.3
+    assert errors.max() < most
