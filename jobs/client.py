@@ -172,8 +172,9 @@ class Client:
 
     def _check_look(self, recipe: Recipe) -> None:
         # Looks are never removed, so one that is there now is there when a worker asks for it.
-        if own_look(recipe):
-            read_recipe(recipe, [look.name for look in self._ledger.get().looks()])
+        name = own_look(recipe)
+        if name and not self._ledger.get().has_look(name):
+            read_recipe(recipe, [look.name for look in self._ledger.get().looks()])  # says which names are near
 
     def _send(self, ticket: Ticket) -> None:
         try:

@@ -91,6 +91,9 @@ class Ledger(Protocol):
     def look(self, name: str) -> bytes:
         """The bytes of a look of one's own. Raises Rejected `unknown_look`."""
 
+    def has_look(self, name: str) -> bool:
+        """Whether there is a look of one's own of this name."""
+
     def looks(self) -> list[OwnLook]:
         """The looks of one's own, by name."""
 

@@ -256,6 +256,10 @@ class MemoryLedger:
             raise Rejected("unknown_look", f"there is no look {name} in the ledger")
         return self._looks[name][1]
 
+    def has_look(self, name: str) -> bool:
+        """Whether the look was added."""
+        return name in self._looks
+
     def looks(self) -> list[OwnLook]:
         """The looks of one's own, by name."""
         with self._lock:

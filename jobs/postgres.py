@@ -207,6 +207,12 @@ class PostgresLedger:
             return bytes(data)
         raise Rejected("unknown_look", f"there is no look {name} in the ledger; `darkroom look add` adds one")
 
+    def has_look(self, name: str) -> bool:
+        """Whether the look was added."""
+        query = "SELECT EXISTS (SELECT FROM darkroom.looks WHERE name = %s)"
+        ((there,),) = self._connection.rows(query, (name,))
+        return bool(there)
+
     def looks(self) -> list[OwnLook]:
         """The looks of one's own, by name."""
         return [OwnLook(**_named(OwnLook, row)) for row in self._connection.rows(f"{LOOKS} ORDER BY name")]

@@ -4,6 +4,7 @@ import hashlib
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from config import Limits, PhotoPreset
 from jobs.errors import NewerRecipe, Rejected
@@ -63,9 +64,16 @@ def find_edits(job: Job, ledger: Ledger) -> Edits:
     try:
         recipe = read_recipe(job.recipe)
         name = own_look(recipe)
-        return Edits(recipe=recipe, look=ledger.look(name) if name else b"")
+        look = find_look(ledger, name) if name else b""  # type: ignore[arg-type]  # mypy holds a Protocol for unhashable
+        return Edits(recipe=recipe, look=look)
     except Rejected as error:
         raise NewerRecipe(f"this worker's release cannot draw the recipe, perhaps a newer can: {error}") from error
+
+
+@lru_cache(maxsize=16)  # of at most 300 KB each
+def find_look(ledger: Ledger, name: str) -> bytes:
+    """The bytes of a look of one's own, which never change. Raises Rejected `unknown_look`, and asks again then."""
+    return ledger.look(name)
 
 
 def name_renditions(

@@ -26,6 +26,7 @@ def test_a_look_comes_back_as_it_was_added(subject, name):
     subject.ledger.add_look(name, DATA)
 
     assert subject.beside.look(name) == DATA
+    assert subject.beside.has_look(name)
     (listed,) = [look for look in subject.ledger.looks() if look.name == name]
     assert (listed.bytes, listed.sha256) == (len(DATA), hashlib.sha256(DATA).hexdigest())
     assert listed.added_at is not None
@@ -79,3 +80,4 @@ def test_what_no_look_can_be_is_refused(subject, wrong, data):
 
 def test_a_look_that_is_not_there_is_unknown(subject, name):
     assert refused(subject.ledger.look, name) == "unknown_look"
+    assert not subject.ledger.has_look(name)

@@ -172,13 +172,23 @@ def test_another_recipe_writes_to_other_keys():
     assert services.ledger.media(media_id).generation == 2
 
 
-def test_the_bytes_of_a_look_of_ones_own_come_from_the_ledger():
-    services = outside()
+def test_the_bytes_of_a_look_of_ones_own_come_from_the_ledger_once(monkeypatch):
+    services, recipe = outside(), {"look": {"name": "summer"}}
     services.ledger.add_look("summer", b"table")
 
-    process(claimed(services, recipe={"look": {"name": "summer"}}), services)
+    process(claimed(services, recipe=recipe), services)
+    monkeypatch.delattr(MemoryLedger, "look")
+    process(claimed(services, key="again", recipe=recipe), services)
 
-    assert [edits.look for edits in services.hands.edits] == [b"table"]
+    assert [edits.look for edits in services.hands.edits] == [b"table", b"table"]
+
+
+def test_each_ledger_has_looks_of_its_own():
+    for table in (b"one", b"other"):
+        services = outside()
+        services.ledger.add_look("summer", table)
+        process(claimed(services, recipe={"look": {"name": "summer"}}), services)
+        assert services.hands.edits[0].look == table
 
 
 @pytest.mark.parametrize(
