@@ -75,9 +75,11 @@ def table_pass(grid: Colours, tones: Colours, *, strength: float = 1.0, ending: 
     """
     size = len(grid)
     levels = 255 * np.clip(grid.reshape(-1, 3), DARKEST, LIGHTEST)
-    darkest, brightest = min(int(np.floor(levels.min())), 0), max(int(np.ceil(levels.max())), 255)
+    little = 0.5 / MOST_PARTS  # beyond 0 to 1 is as good as within, and common where samples were rounded
+    darkest, brightest = min(int(np.floor(levels.min() + little)), 0), max(int(np.ceil(levels.max() - little)), 255)
     vertex_bits = (255 * MOST_PARTS // (brightest - darkest)).bit_length() - 1
-    fields: NDArray[np.int64] = np.rint((levels - darkest) * (1 << vertex_bits)).astype(np.int64)
+    parts = (np.clip(levels, darkest, brightest) - darkest) * (1 << vertex_bits)
+    fields: NDArray[np.int64] = np.rint(parts).astype(np.int64)
     positions = tones * (size - 1)
     first = np.minimum(positions.astype(np.uint64), np.uint64(size - 2))
     shares = np.rint((positions - first) * (1 << SHARE_BITS)).astype(np.uint64)

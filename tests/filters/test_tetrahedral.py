@@ -141,3 +141,11 @@ def test_however_neighbouring_vertices_differ_it_is_within_its_bound(size, low, 
 
     assert errors.mean() < 0.3
     assert errors.max() < most
+
+
+def test_vertices_that_leave_0_to_1_by_rounding_alone_cost_no_exactness():
+    grid = smooth(lattice(17))
+
+    point = table_pass(grid * (1 + 2e-5) - 1e-5, LEVELS)
+
+    assert (point.vertex_bits, point.black) == (3, 0)
