@@ -131,14 +131,15 @@ def _blend(curves: CubeTable, strength: float, colours: Colours) -> Colours:
 def _join(curves: CubeTable, grid: CubeTable) -> CubeTable:
     """One grid for curves and the grid that follows them."""
     shaped = (_interpolate(curves, _lattice(KEPT_SIDE)) - grid.low) / (grid.high - grid.low)
-    return CubeTable(samples=Table(grid=grid.samples)(np.clip(shaped, 0.0, 1.0)))
+    return CubeTable(samples=Table(grid=grid.samples).interpolate(shaped))
 
 
 def _reduce(look: CubeLook) -> CubeTable:
     """The look's table, drawn anew over 0 to 1 with fewer points if it has too many to be kept."""
-    samples = look.table.samples
-    if len(samples) <= (KEPT_POINTS if samples.ndim == 2 else KEPT_SIDE):
-        return look.table
-    tones = np.linspace(0.0, 1.0, KEPT_POINTS)[:, None].repeat(3, axis=1)
-    (operation,) = look.operations(1.0)
-    return CubeTable(samples=operation(tones if samples.ndim == 2 else _lattice(KEPT_SIDE)))
+    table = look.table
+    if len(table.samples) <= (KEPT_POINTS if table.samples.ndim == 2 else KEPT_SIDE):
+        return table
+    if table.samples.ndim == 2:
+        return CubeTable(samples=_interpolate(table, np.linspace(0.0, 1.0, KEPT_POINTS)[:, None].repeat(3, axis=1)))
+    grid = Table(grid=table.samples, low=table.low, high=table.high)
+    return CubeTable(samples=grid.interpolate(_lattice(KEPT_SIDE)))

@@ -351,3 +351,16 @@ def test_a_look_without_strength_does_nothing():
     look = CubeLook(name="x", title="x", table=CubeTable(samples=np.zeros((2, 3))))
 
     assert look.operations(0.0) == ()
+
+
+@pytest.mark.parametrize("size", [2, 33, 65])
+def test_a_look_that_leaves_the_tones_is_clipped_between_its_points_and_not_at_them(size):
+    axis = np.linspace(0.0, 1.0, size) * 1.3 - 0.1
+    rows = "\n".join(f"{r:.6f} {g:.6f} {b:.6f}" for b in axis for g in axis for r in axis)
+    look = unpack("gain", pack(read_cube(f"LUT_3D_SIZE {size}\n{rows}\n", "gain")))
+    ramp = np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, axis=2)
+
+    drawn = compile_recipe(Recipe(look=LookChoice(name="gain")), look).apply(ramp)
+
+    expected = np.clip(255 * (1.3 * ramp / 255 - 0.1), 0, 255)
+    assert np.abs(drawn - expected).max() < 1
