@@ -98,9 +98,18 @@ def filter_table(size: float, reduced: int, offset: float, *, reverse: bool) -> 
 
 
 def fixed_point(weights: NDArray[np.float64]) -> Samples:
-    """Weights that sum to exactly one in each row; the largest takes what rounding left over."""
+    """Weights that sum to one in each row; the largest takes what rounding left over.
+
+    At the edge of what is enlarged, where lobes are cut off, the main weight would be more than one. What it is over is
+    taken from it and from the most negative lobe alike, so that flat areas stay flat. A weight of one is 32767: the
+    unit that a row then lacks is 1/256 of a level at most.
+    """
     fixed: NDArray[np.int32] = np.rint(weights / weights.sum(axis=1, keepdims=True) * WEIGHT_ONE).astype(np.int32)
-    fixed[np.arange(len(fixed)), fixed.argmax(axis=1)] += WEIGHT_ONE - fixed.sum(axis=1)
+    rows, largest, least = np.arange(len(fixed)), fixed.argmax(axis=1), fixed.argmin(axis=1)
+    fixed[rows, largest] += WEIGHT_ONE - fixed.sum(axis=1)
+    over = np.maximum(fixed[rows, largest] - WEIGHT_ONE, 0)
+    fixed[rows, largest] -= over
+    fixed[rows, least] += over
     return np.minimum(fixed, WEIGHT_ONE - 1).astype(np.int16)
 
 

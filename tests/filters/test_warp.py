@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from filters.geometry import combined, edited_size, homography, reframe
 from filters.recipe.model import Crop, Geometry
 from filters.resample import resample, turn_upright
-from filters.warp import MOST_STRETCH, PHASES, local_scales, warp
+from filters.warp import LANES, MOST_STRETCH, PHASES, filter_phases, local_scales, warp
 
 
 def photo(height, width, seed=0):
@@ -175,6 +175,14 @@ def test_a_flat_area_stays_at_its_level(level, geometry):
 
     for size in [(9, 7), (30, 25)]:
         assert np.unique(reframe(pixels, *size, geometry)).tolist() == [level]
+
+
+@pytest.mark.parametrize("level", [0, 1, 127, 128, 254, 255])
+def test_a_flat_area_stays_at_its_level_where_one_weight_is_all(level):
+    pixels = np.full((90, 123, 3), level, np.uint8)
+
+    assert (filter_phases(1.0)[0].max(), filter_phases(1.0).shape) == (32767, (PHASES, LANES))
+    assert np.unique(warp(pixels, 90, 123, np.eye(3))).tolist() == [level]
 
 
 def test_channels_do_not_mix():
