@@ -37,6 +37,7 @@ _PATCH = types.UniTuple(int64, 4)  # type: ignore[no-untyped-call]
 
 TAPS = 8  # each way
 BEFORE = TAPS // 2 - 1  # of them left of, or above, the pixel that the position is in
+MOST_TIMES = 64  # of a reduction before drawing: keeps its rounding within 3 levels; only slivers are reduced more
 MOST_STRETCH = 1.4  # eight taps hold 4/3 whole; of this they cut off tails of 0.2 % of the middle
 PHASE_BITS = 6
 PHASES = 1 << PHASE_BITS  # positions between two pixels: 1/128 of a pixel off at most
@@ -67,7 +68,7 @@ def local_scales(matrix: Homography, height: int, width: int) -> tuple[float, fl
 
 def _brought_near(pixels: Pixels, height: int, width: int, matrix: Homography) -> tuple[Pixels, Homography]:
     """The part of the picture that is drawn, at most 1.4 times as fine as it is drawn, and the matrix to it."""
-    times = np.maximum(1.0, np.array(local_scales(matrix, height, width)) / MOST_STRETCH)
+    times = np.clip(np.array(local_scales(matrix, height, width)) / MOST_STRETCH, 1.0, MOST_TIMES)
     if times.max() == 1:
         return pixels, matrix
     corners = matrix @ [[0, width - 1, 0, width - 1], [0, 0, height - 1, height - 1], [1, 1, 1, 1]]

@@ -185,6 +185,15 @@ def test_a_flat_area_stays_at_its_level_where_one_weight_is_all(level):
     assert np.unique(warp(pixels, 90, 123, np.eye(3))).tolist() == [level]
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 3)])
+def test_slivers_of_a_large_flat_picture_stay_within_three_levels(size):
+    pixels = np.full((3000, 4000, 3), 128, np.uint8)
+
+    drawn = reframe(pixels, *size, Geometry(straighten=3, perspective_horizontal=60))
+
+    assert np.abs(drawn.astype(np.int16) - 128).max() <= 3
+
+
 def test_channels_do_not_mix():
     pixels = np.zeros((40, 60, 3), np.uint8)
     pixels[:, :, 1] = 200
