@@ -31,7 +31,7 @@ LANES = (1 << 32) + (1 << 16) + 1  # a word of three equal lanes is a lane times
 STRENGTH_ONE = 1 << 15
 GAIN_ONE = (1 << 16) - 1
 NO_GAIN = np.zeros(0, np.int64)
-BAND = 64  # lines that are converted at a time: they and what they become stay close to the core
+BAND = 256  # lines that are converted at a time: with fewer the calls count, with more the memory
 
 
 def draw_in_bands(pixels: Pixels, draw: Callable[[NDArray[np.uint32], slice, Pixels], None]) -> Pixels:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from filters import line
 from filters.additive import MOST_SETS, SET, additive_pass
 from filters.ending import ending
 from filters.mask import POWERS, Field, Linear, Mask, Radial
@@ -12,7 +13,7 @@ WEIGHTS = np.array([[0.9, 0.15, -0.05], [-0.1, 1.1, 0.1], [0.05, -0.2, 0.8]])  #
 MASK = Mask(shape=Radial(x=0.4), nodes=((0.1, 0.0), (0.5, 0.4), (1.0, 1.0)))
 WAVES = Field(coefficients=tuple(0.25 * np.cos(np.arange(len(POWERS)))))
 MASKS = [MASK, Mask(shape=Linear(start=0.9, across=-0.8, down=0.1), nodes=((0.2, 0.0), (0.7, 1.0))), Mask(shape=WAVES)]
-SIZES = [(1, 1), (5, 7), (7, 5), (1, 4097), (63, 2), (64, 3), (65, 33), (129, 5)]
+SIZES = [(1, 1), (5, 7), (7, 5), (1, 4097), (63, 2), (64, 3), (65, 33), (257, 5)]
 DARKEN = Curves(of=lambda tones: tones ** np.array([1.4, 1.2, 1.1]))
 LIFT = Curves(of=lambda tones: 0.1 + 0.8 * tones**0.7)
 
@@ -187,3 +188,13 @@ def test_a_program_keeps_no_more_sets_of_words_than_its_mask_needs():
 
     assert few == 12  # 5.1 levels in half steps
     assert many == MOST_SETS
+
+
+@pytest.mark.parametrize("mask", [None, MASK])
+def test_a_picture_of_several_bands_is_drawn_as_line_by_line(mask, monkeypatch):
+    pixels, drawing = noise(2 * line.BAND + 5, 3), additive_pass(Additive(parts=parts, mask=mask))
+    drawn = drawing.apply(pixels)
+
+    monkeypatch.setattr(line, "BAND", 1)
+
+    np.testing.assert_array_equal(drawing.apply(pixels), drawn)
