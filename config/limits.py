@@ -7,7 +7,7 @@ MIB = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Bounds on one photo, checked from its header before any decoder sees it.
+    """Bounds on one photo or clip, checked from its header before any decoder sees it.
 
     The defaults and the public bars they were chosen against are in ARCHITECTURE.md.
     """
@@ -25,3 +25,12 @@ class Limits:
     photo_cpu_seconds: int = 10
     photo_wall_seconds: int = 20
     photo_memory_bytes: int = 1024 * MIB  # growth of the address space above what the libraries take
+    clip_bytes: int = 1024 * MIB
+    clip_seconds: int = 600
+    clip_pixels: int = 40_000_000  # of one frame: 8K is 33 million
+    clip_side: int = 16_384
+    clip_streams: int = 16
+    clip_stall_seconds: int = 30  # without progress: then it is killed
+    clip_wall_seconds: int = 3_600
+    clip_cpu_seconds: int = 3_600  # of one ffmpeg process
+    clip_memory_bytes: int = 4096 * MIB  # address space of one ffmpeg process

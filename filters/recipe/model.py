@@ -77,9 +77,20 @@ class Adjustments:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Cut:
+    """What is kept of a clip's time, and which frame stands for it. Times in seconds of the original; none for photos."""
+
+    start: float = 0.0
+    end: float | None = None  # None: its own
+    mute: bool = False
+    cover: float | None = None  # the time of the poster frame; None: one is chosen
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """Geometry, a look, adjustments. Hashable; equal recipes give equal pixels."""
+    """Geometry, a look, adjustments, and a clip's cut. Hashable; equal recipes give equal pixels."""
 
     geometry: Geometry = field(default_factory=Geometry)
     look: LookChoice | None = None
     adjustments: Adjustments = field(default_factory=Adjustments)
+    cut: Cut = field(default_factory=Cut)
