@@ -78,7 +78,7 @@ class Adjustments:
 
 @dataclass(frozen=True, kw_only=True)
 class Cut:
-    """What is kept of a clip's time, and which frame stands for it. Times in seconds of the original; none for photos."""
+    """What is kept of a clip in time, and which frame stands for it, in seconds of the original. A photo has none."""
 
     start: float = 0.0
     end: float | None = None  # None: its own
