@@ -3,7 +3,7 @@
 from filters.recipe.data import TEXT_BYTES, canonical, canonical_json, parse_document, parse_recipe, recipe_hash, schema
 from filters.recipe.errors import RecipeError
 from filters.recipe.looks import BUILT_IN_LOOKS, LOOK_NAME
-from filters.recipe.model import Adjustments, Crop, Geometry, LookChoice, Recipe, TiltShift, Tint
+from filters.recipe.model import Adjustments, Crop, Cut, Geometry, LookChoice, Recipe, TiltShift, Tint
 from filters.recipe.spelling import apply_edits
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "TEXT_BYTES",
     "Adjustments",
     "Crop",
+    "Cut",
     "Geometry",
     "LookChoice",
     "Recipe",

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from filters.recipe.errors import RecipeError
-from filters.recipe.kinds import Choice, Kind, LookName, Number, Part
-from filters.recipe.model import Adjustments, Crop, Geometry, LookChoice, Recipe, TiltShift, Tint
+from filters.recipe.kinds import Choice, Flag, Kind, LookName, Number, Part
+from filters.recipe.model import Adjustments, Crop, Cut, Geometry, LookChoice, Recipe, TiltShift, Tint
 
 COLOURS = ("yellow", "orange", "red", "pink", "purple", "blue", "cyan", "green")
 SHARE_DECIMALS = 6  # a hundredth of a pixel of the largest side
+DAY_SECONDS = 86_400  # longer than any clip that is taken
+SECONDS_DECIMALS = 3  # far less than the time of a frame
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,13 @@ def within_picture(crop: Crop, path: str) -> Crop:
     return replace(crop, left=round(left, SHARE_DECIMALS), top=round(top, SHARE_DECIMALS))
 
 
+def forwards(cut: Cut, path: str) -> Cut:
+    """The cut, if it keeps anything."""
+    if cut.end is not None and cut.end <= cut.start:
+        raise RecipeError(path, f"end {cut.end:g} is not after start {cut.start:g}, so nothing is left")
+    return cut
+
+
 def slider(says: str, *, low: float = 0) -> Number:
     """An edit tool's number, 0 the identity."""
     return Number(says=says, low=low, high=100)
@@ -57,6 +66,11 @@ def slider(says: str, *, low: float = 0) -> Number:
 def share(says: str, *, low: float = 0, default: float = 0.0) -> Number:
     """A share of the picture."""
     return Number(says=says, low=low, high=1, default=default, decimals=SHARE_DECIMALS)
+
+
+def moment(says: str, default: float | None = None) -> Number:
+    """A time of the original clip."""
+    return Number(says=says, low=0, high=DAY_SECONDS, default=default, decimals=SECONDS_DECIMALS)
 
 
 def amount(says: str, default: float) -> Number:
@@ -163,8 +177,21 @@ ADJUSTMENTS = Part(
     },
 )
 
+CUT = Part(
+    says="What is kept of a clip in time, in seconds of the original, and which frame stands for it. A photo has none.",
+    make=Cut,
+    default=Cut(),
+    settle=forwards,
+    members={
+        "start": moment("Where it begins.", 0.0),
+        "end": moment("Where it ends, after start; without it where the original does."),
+        "mute": Flag(says="Leaves the sound out."),
+        "cover": moment("The time of the poster frame; without it one is chosen."),
+    },
+)
+
 RECIPE = Part(
     says="What a person did to a photo or clip. Every field may be left out, and then changes nothing.",
     make=Recipe,
-    members={"geometry": GEOMETRY, "look": LOOK, "adjustments": ADJUSTMENTS},
+    members={"geometry": GEOMETRY, "look": LOOK, "adjustments": ADJUSTMENTS, "cut": CUT},
 )

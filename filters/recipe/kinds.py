@@ -83,6 +83,28 @@ class Choice:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Flag:
+    """Yes or no."""
+
+    says: str
+    default: Any = False
+
+    def read(self, value: object, path: str) -> bool:
+        """The value, which is neither 1 nor "true"."""
+        if not isinstance(value, bool):
+            raise RecipeError(path, f"{shown(value)} is neither true nor false")
+        return value
+
+    def write(self, value: bool) -> bool:  # noqa: FBT001 - the value itself
+        """As it is."""
+        return value
+
+    def schema(self) -> Schema:
+        """A boolean."""
+        return {"type": "boolean", **_default(self), "description": self.says}
+
+
+@dataclass(frozen=True, kw_only=True)
 class LookName:
     """The name of a look. Whether there is such a look, its owner knows."""
 
@@ -159,7 +181,7 @@ def _join(path: str, name: object) -> str:
 
 
 def _default(kind: Kind) -> Schema:
-    return {} if kind.default is REQUIRED else {"default": kind.write(kind.default)}
+    return {} if kind.default in (REQUIRED, None) else {"default": kind.write(kind.default)}
 
 
 def _listed(values: tuple[str, ...] | tuple[int, ...]) -> str:

@@ -13,6 +13,7 @@ from filters.recipe import (
     BUILT_IN_LOOKS,
     Adjustments,
     Crop,
+    Cut,
     Geometry,
     LookChoice,
     Recipe,
@@ -25,7 +26,7 @@ from filters.recipe import (
     parse_recipe,
     recipe_hash,
 )
-from filters.recipe.fields import ADJUSTMENTS, COLOURS, GEOMETRY, LOOK, RECIPE, TILT_SHIFT
+from filters.recipe.fields import ADJUSTMENTS, COLOURS, CUT, GEOMETRY, LOOK, RECIPE, TILT_SHIFT
 
 EVERYTHING = {
     "geometry": {
@@ -53,6 +54,9 @@ EVERYTHING = {
         "sharpen": 55,
     },
 }
+
+
+WHOLE_CUT = {"start": 1.5, "end": 6, "mute": True, "cover": 2.25}
 
 
 def numbers(low, high):
@@ -98,7 +102,14 @@ TRAYS = st.builds(
     tilt_shift=st.none() | TILT_SHIFTS,
 )
 LOOKS = st.none() | st.builds(LookChoice, name=st.sampled_from(BUILT_IN_LOOKS), strength=UNSIGNED)
-RECIPES = st.builds(Recipe, geometry=GEOMETRIES, look=LOOKS, adjustments=TRAYS)
+CUTS = st.builds(
+    Cut,
+    start=numbers(0, 600),
+    end=st.none() | numbers(601, 86_400),
+    mute=st.booleans(),
+    cover=st.none() | numbers(0, 86_400),
+)
+RECIPES = st.builds(Recipe, geometry=GEOMETRIES, look=LOOKS, adjustments=TRAYS, cut=CUTS)
 
 NAMES = st.sampled_from([*RECIPE.members, *ADJUSTMENTS.members, *GEOMETRY.members, *LOOK.members, "left", "colour"])
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
@@ -155,11 +166,14 @@ def test_every_field_arrives_where_the_model_has_it():
     assert recipe.look == LookChoice(name="clarendon", strength=80)
     assert (recipe.adjustments.warmth, recipe.adjustments.tint_shadows) == (20, Tint(colour="blue", strength=40))
     assert recipe.adjustments.tilt_shift == TiltShift(shape="linear", x=0.4, y=0.6, radius=0.2, angle=30, strength=70)
+    assert parse_recipe({"cut": WHOLE_CUT}).cut == Cut(start=1.5, end=6, mute=True, cover=2.25)
 
 
 def test_every_field_of_the_model_is_in_the_table_with_the_same_default():
     assert set(ADJUSTMENTS.members) == {field.name for field in fields(Adjustments)}
     assert set(TILT_SHIFT.members) == {field.name for field in fields(TiltShift)}
+    assert set(CUT.members) == {field.name for field in fields(Cut)}
+    assert CUT.read({}, "") == Cut()
     assert TILT_SHIFT.read({}, "") == TiltShift()
     assert ADJUSTMENTS.read({}, "") == Adjustments()
     assert GEOMETRY.read({}, "") == Geometry()
@@ -216,12 +230,19 @@ def test_every_look_that_has_a_file_has_a_name_and_every_name_a_file():
         ({"geometry": []}, "geometry: a list is no object; its fields are rotate, flip, straighten, perspective, crop"),
         ({"adjustments": {"warmht": 20}}, "adjustments.warmht: there is no such field; did you mean warmth?"),
         ({"adjustments": {"Tint Shadows": 1}}, "adjustments.'Tint Shadows': there is no such field; "),
-        ({"filter": {}}, "filter: there is no such field; there are: adjustments, geometry, look"),
+        ({"filter": {}}, "filter: there is no such field; there are: adjustments, cut, geometry, look"),
         ({"adjustments": {"tint_shadows": {"strength": 5}}}, "adjustments.tint_shadows.colour: it is missing"),
         ({"look": {}}, "look.name: it is missing"),
         ({"look": "aden"}, "look: 'aden' is no object; its fields are name, strength"),
         ({"look": {"name": 1977}}, "look.name: 1977 is no name of a look, such as clarendon"),
-        (None, "null is no object; its fields are geometry, look, adjustments"),
+        (None, "null is no object; its fields are geometry, look, adjustments, cut"),
+        ({"cut": {"start": -0.1}}, "cut.start: -0.1 is out of range; it goes from 0 to 86400"),
+        ({"cut": {"cover": 86_401}}, "cut.cover: 86401 is out of range; it goes from 0 to 86400"),
+        ({"cut": {"end": None}}, "cut.end: null is no number; it goes from 0 to 86400"),
+        ({"cut": {"start": 2, "end": 2}}, "cut: end 2 is not after start 2, so nothing is left"),
+        ({"cut": {"start": 1.0004, "end": 1.0001}}, "cut: end 1 is not after start 1, so nothing is left"),
+        ({"cut": {"mute": 1}}, "cut.mute: 1 is neither true nor false"),
+        ({"cut": {"mute": "yes"}}, "cut.mute: 'yes' is neither true nor false"),
     ],
 )
 def test_an_error_names_the_field_and_what_it_takes(data, message):
@@ -300,6 +321,7 @@ def test_a_name_with_a_nul_is_refused():
         {"adjustments": {"tilt_shift": {"x": 0.2, "strength": 0}}},
         {"adjustments": {"warmth": 0.00001, "contrast": -0.0}},
         {"geometry": {"rotate": 0, "flip": "none", "crop": {"left": 0, "width": 1}, "perspective": {}}},
+        {"cut": {"start": 0.0004, "mute": False}},
     ],
 )
 def test_what_changes_nothing_is_left_out(data):
@@ -310,7 +332,9 @@ def test_what_changes_nothing_is_left_out(data):
 
 
 def test_a_whole_recipe_is_written_as_it_was_read():
-    assert canonical(parse_recipe(EVERYTHING)) == EVERYTHING
+    whole = {**EVERYTHING, "cut": WHOLE_CUT}
+
+    assert canonical(parse_recipe(whole)) == whole
 
 
 @given(RECIPES)
@@ -330,9 +354,11 @@ def test_the_order_of_fields_and_the_spelling_of_numbers_do_not_matter(recipe):
 
 def test_whole_numbers_are_written_without_a_point_and_others_with_few_decimals():
     data = {"adjustments": {"warmth": 20.0, "fade": 12.345678}, "geometry": {"crop": {"width": 1 / 3}}}
+    cut = {"cut": {"start": 1 / 3, "end": 6.0}}
 
-    assert canonical_json(parse_recipe(data)) == (
-        '{"adjustments":{"fade":12.3457,"warmth":20},"geometry":{"crop":{"width":0.333333}}}'
+    assert canonical_json(parse_recipe({**data, **cut})) == (
+        '{"adjustments":{"fade":12.3457,"warmth":20},"cut":{"end":6,"start":0.333},'
+        '"geometry":{"crop":{"width":0.333333}}}'
     )
 
 
@@ -359,13 +385,15 @@ def test_a_recipe_made_by_hand_is_checked_when_it_is_written():
 
 def test_the_hash_depends_on_every_field():
     other = {"clarendon": "aden", "blue": "red", "yellow": "red", "linear": "radial", "horizontal": "both", 90: 180}
-    recipes = [EVERYTHING] + [
-        changed(EVERYTHING, path, other.get(value) or value * 0.9) for path, value in leaves(EVERYTHING)
+    whole = {**EVERYTHING, "cut": WHOLE_CUT}
+    recipes = [whole] + [
+        changed(whole, path, value is False if isinstance(value, bool) else other.get(value) or value * 0.9)
+        for path, value in leaves(whole)
     ]
 
     hashes = {recipe_hash(parse_recipe(recipe)) for recipe in recipes}
 
-    assert len(recipes) == 1 + 8 + 1 + 2 + 9 + 4 + 6 + 2
+    assert len(recipes) == 1 + 8 + 1 + 2 + 9 + 4 + 6 + 2 + 4
     assert len(hashes) == len(recipes)
 
 
