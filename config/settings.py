@@ -2,6 +2,7 @@
 
 import math
 import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
@@ -11,6 +12,7 @@ from config.limits import Limits
 
 PREFIX = "DARKROOM_"
 ENV_FILE = PREFIX + "ENV_FILE"
+SCRATCH = Path(tempfile.gettempdir()) / f"darkroom-{os.geteuid()}"
 LOCAL_STACK = Path(__file__).resolve().parent.parent / "var" / "darkroom.env"
 
 
@@ -40,6 +42,8 @@ class Settings:
     drain_seconds: float = 25.0  # a worker that was asked to stop leaves within this
     hands_jobs: int = 1_000  # a renderer is replaced after this many jobs
     hands_memory_bytes: int = 700 << 20  # or when it holds this much resident memory
+    scratch_dir: str = str(SCRATCH)  # where clips lie while they are worked on: a folder of our own
+    scratch_reserve_bytes: int = 1 << 30  # of its disk that stay free
     limits: Limits = field(default_factory=Limits)
 
     @classmethod

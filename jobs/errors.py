@@ -48,6 +48,15 @@ class HandsDied(Unavailable):
     attempts = 3  # a file that kills three renderers will kill a fourth
 
 
+class DiskShort(Unavailable):
+    """The disk on which clips are worked on has too little room for this one now; the message has the numbers."""
+
+    code = "disk_short"
+    attempts = 12
+    first_delay_seconds = 5.0
+    longest_delay_seconds = 300.0  # with the above, half an hour in all: by then other jobs have made room
+
+
 class NewerRecipe(Unavailable):
     """The recipe was checked when it was submitted, so a newer release than this worker's understands it."""
 

@@ -3,6 +3,9 @@
 import threading
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
 
 from jobs.errors import Rejected, StoreUnavailable
 from pipeline.services import StoredObject
@@ -17,22 +20,38 @@ class MemoryStore:
 
     def read(self, key: str, limit: int) -> bytes:
         """See `pipeline.services.Store`."""
-        with self._lock:
-            stored = self.objects.get(key)
-        if stored is None:
-            raise Rejected("missing_original", f"nothing is stored at {key}")
-        if len(stored.data) > limit:
+        if self.size(key) > limit:
             raise Rejected("too_many_bytes", f"{key} has more than {limit} bytes")
-        return bytes(stored.data)
+        return _bytes(self._find(key))
+
+    def size(self, key: str) -> int:
+        """See `pipeline.services.Store`."""
+        return self._find(key).size
+
+    def fetch(self, key: str, limit: int, file: BinaryIO) -> int:
+        """See `pipeline.services.Store`."""
+        return file.write(self.read(key, limit))
 
     def write_all(self, objects: Sequence[StoredObject]) -> None:
         """See `pipeline.services.Store`."""
-        for stored in objects:
-            if zlib.crc32(stored.data) != stored.crc32:
+        kept = [replace(stored, data=_bytes(stored)) for stored in objects]
+        for stored in kept:
+            if zlib.crc32(_bytes(stored)) != stored.crc32:
                 raise StoreUnavailable(f"{stored.key}: the bytes have another checksum than {stored.crc32}")
         with self._lock:
-            self.objects |= {stored.key: stored for stored in objects}
+            self.objects |= {stored.key: stored for stored in kept}
 
     def url(self, key: str, seconds: int) -> str:
         """An address that names the key; nothing answers there."""
         return f"memory:///{key}?seconds={seconds}"
+
+    def _find(self, key: str) -> StoredObject:
+        with self._lock:
+            stored = self.objects.get(key)
+        if stored is None:
+            raise Rejected("missing_original", f"nothing is stored at {key}")
+        return stored
+
+
+def _bytes(stored: StoredObject) -> bytes:
+    return stored.data.read_bytes() if isinstance(stored.data, Path) else bytes(stored.data)

@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from config import Limits, PhotoPreset
 from jobs.errors import NewerRecipe, Rejected
@@ -13,7 +14,7 @@ from jobs.ladders import find_ladder
 from jobs.ledger import Ledger
 from jobs.recipes import own_look, read_recipe
 from pipeline.keys import rendition_key
-from pipeline.services import Edits, Encoded, Rendered, Services, StoredObject
+from pipeline.services import Edits, Encoded, OnWait, PhotoHands, Rendered, Services, StoredObject
 from pipeline.stopwatch import Stopwatch
 
 
@@ -25,10 +26,10 @@ class Processed:
     timings: Mapping[str, float]  # of the stages in milliseconds, the hands' own among them
 
 
-Process = Callable[[Job, Services, Limits, Callable[[], None]], Processed]
+Process = Callable[[Job, Any, Limits, OnWait], Processed]  # with the services that its function needs
 
 
-def process_photo(job: Job, services: Services, limits: Limits, on_wait: Callable[[], None]) -> Processed:
+def process_photo(job: Job, services: Services[PhotoHands], limits: Limits, on_wait: Callable[[], None]) -> Processed:
     """Make a photo's renditions, store them, and publish them with its record.
 
     Running it again writes the same bytes to the same keys. `on_wait` is called about every second of the render;
@@ -100,7 +101,7 @@ def describe(
             name=image.name,
             width=image.width,
             height=image.height,
-            bytes=len(stored.data),
+            bytes=stored.size,
             crc32=stored.crc32,
             key=stored.key,
         )

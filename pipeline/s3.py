@@ -10,8 +10,10 @@ import time
 import zlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import urllib3
 
@@ -26,28 +28,41 @@ SIGNED_SECONDS = 900
 NO_REPLY = 0  # where a status would stand
 PASSING = frozenset({NO_REPLY, 408, 429, 500, 502, 503, 504})  # after which S3's documentation says to try again
 ANSWER_BYTES = 1 << 20  # of anything but an original
+PIECE_BYTES = 1 << 20  # of what passes between a file and the network
 CACHE_FOR_EVER = "public, max-age=31536000, immutable"
 CHECKSUM = "x-amz-checksum-crc32"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A signed request. `limit` bounds the reply's body in bytes."""
+    """A signed request. `limit` bounds the reply's body in bytes.
+
+    A body in a file is read while it is sent; into a `file` a good reply's body is written while it arrives.
+    """
 
     method: str
     address: str
     headers: Mapping[str, str]
-    body: bytes | None = None
+    body: bytes | Path | None = None
     limit: int = ANSWER_BYTES
+    file: BinaryIO | None = None
+
+    def open_body(self) -> AbstractContextManager[bytes | BinaryIO | None]:
+        """What is sent, closed in the end if it is a file."""
+        if not isinstance(self.body, Path):
+            return nullcontext(self.body)
+        return os.fdopen(os.open(self.body, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """A complete reply, or the reason why there is none."""
+    """A complete reply, or the reason why there is none. `size` and `crc32` are of its body, wherever that went."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    size: int = 0
+    crc32: int = 0
 
     @property
     def complaint(self) -> str:
@@ -64,22 +79,35 @@ class S3Store:
         self._bucket = bucket
         patience = urllib3.Timeout(connect=client.meta.config.connect_timeout, read=client.meta.config.read_timeout)
         authorities = os.environ.get("AWS_CA_BUNDLE")  # as boto3 would
-        self._http = urllib3.PoolManager(maxsize=THREADS, retries=False, timeout=patience, ca_certs=authorities)
+        self._http = urllib3.PoolManager(
+            maxsize=THREADS, retries=False, timeout=patience, ca_certs=authorities, blocksize=PIECE_BYTES
+        )
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="store")
 
     def read(self, key: str, limit: int) -> bytes:
         """See `pipeline.services.Store`."""
+        return self._get(key, limit).body
+
+    def size(self, key: str) -> int:
+        """See `pipeline.services.Store`."""
+        address = self._sign("head_object", SIGNED_SECONDS, Key=key)
+        reply = self._ask(Request(method="HEAD", address=address, headers={}))
+        _check_found(key, reply)
+        return int(reply.headers["Content-Length"])
+
+    def fetch(self, key: str, limit: int, file: BinaryIO) -> int:
+        """See `pipeline.services.Store`."""
+        return self._get(key, limit, file).size
+
+    def _get(self, key: str, limit: int, file: BinaryIO | None = None) -> Reply:
         address = self._sign("get_object", SIGNED_SECONDS, Key=key, ChecksumMode="ENABLED")
         headers = {"x-amz-checksum-mode": "ENABLED"}
-        reply = self._ask(Request(method="GET", address=address, headers=headers, limit=limit))
-        if reply.status == 404:
-            raise Rejected("missing_original", f"nothing is stored at {key}")
-        if reply.status != 200:
-            raise StoreUnavailable(f"reading {key}: {reply.complaint}")
-        if len(reply.body) > limit:
+        reply = self._ask(Request(method="GET", address=address, headers=headers, limit=limit, file=file))
+        _check_found(key, reply)
+        if reply.size > limit:
             raise Rejected("too_many_bytes", f"{key} has more than {limit} bytes")
-        _compare(key, zlib.crc32(reply.body), reply)
-        return reply.body
+        _compare(key, reply.crc32, reply)
+        return reply
 
     def write_all(self, objects: Sequence[StoredObject]) -> None:
         """See `pipeline.services.Store`."""
@@ -101,7 +129,9 @@ class S3Store:
             ChecksumCRC32=checksum,
         )
         headers = {"Content-Type": stored.content_type, "Cache-Control": CACHE_FOR_EVER, CHECKSUM: checksum}
-        reply = self._ask(Request(method="PUT", address=address, headers=headers, body=bytes(stored.data)))
+        headers["Content-Length"] = str(stored.size)  # else urllib3 sends a file in chunks, which S3 does not take
+        body = stored.data if isinstance(stored.data, Path) else bytes(stored.data)
+        reply = self._ask(Request(method="PUT", address=address, headers=headers, body=body))
         if reply.status != 200:
             raise StoreUnavailable(f"writing {stored.key}: {reply.complaint}")
         if CHECKSUM not in reply.headers:
@@ -126,16 +156,42 @@ class S3Store:
 
     def _ask_once(self, request: Request) -> Reply:
         try:
-            with self._http.request(
-                request.method, request.address, headers=request.headers, body=request.body, preload_content=False
-            ) as response:
-                # In one piece: reading by the megabyte costs three times the CPU. Trap: this takes a cut for the end.
-                body = response.read(request.limit + 1, decode_content=False)
-                if response.length_remaining and len(body) <= request.limit:
-                    return Reply(status=NO_REPLY, headers={}, body=b"the body was cut short")
-                return Reply(status=response.status, headers=response.headers, body=body)
+            with (
+                request.open_body() as body,
+                self._http.request(
+                    request.method, request.address, headers=request.headers, body=body, preload_content=False
+                ) as response,
+            ):
+                return _keep(response, request.file, request.limit) if request.file else _take(response, request.limit)
         except urllib3.exceptions.HTTPError as error:
             return Reply(status=NO_REPLY, headers={}, body=type(error).__name__.encode())  # its text has the address
+
+
+def _take(response: urllib3.BaseHTTPResponse, limit: int) -> Reply:
+    # In one piece: reading by the megabyte costs three times the CPU. Trap: this takes a cut for the end.
+    body = response.read(limit + 1, decode_content=False)
+    if response.length_remaining and len(body) <= limit:
+        return Reply(status=NO_REPLY, headers={}, body=b"the body was cut short")
+    return Reply(status=response.status, headers=response.headers, body=body, size=len(body), crc32=zlib.crc32(body))
+
+
+def _keep(response: urllib3.BaseHTTPResponse, file: BinaryIO, limit: int) -> Reply:
+    if response.status != 200:
+        return _take(response, ANSWER_BYTES)
+    file.seek(0)
+    file.truncate()  # what an earlier attempt has left
+    size = crc32 = 0
+    while size <= limit and (piece := response.read(min(PIECE_BYTES, limit + 1 - size), decode_content=False)):
+        file.write(piece)
+        size, crc32 = size + len(piece), zlib.crc32(piece, crc32)
+    return Reply(status=response.status, headers=response.headers, body=b"", size=size, crc32=crc32)
+
+
+def _check_found(key: str, reply: Reply) -> None:
+    if reply.status == 404:
+        raise Rejected("missing_original", f"nothing is stored at {key}")
+    if reply.status != 200:
+        raise StoreUnavailable(f"reading {key}: {reply.complaint}")
 
 
 def _compare(key: str, crc32: int, reply: Reply) -> None:

@@ -2,20 +2,28 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, BinaryIO, Generic, Protocol, TypeVar
 
 from filters.recipe import Recipe
 from jobs.ledger import Ledger
+from pipeline.clip.model import RenderedClip
+from pipeline.scratch import Scratch
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoredObject:
-    """An object to store, or what the store says of one. `crc32` is zlib's."""
+    """An object to store, or what the store says of one: its bytes, or the file that holds them. `crc32` is zlib's."""
 
     key: str
-    data: bytes | memoryview
+    data: bytes | memoryview | Path
     content_type: str
     crc32: int
+
+    @property
+    def size(self) -> int:
+        """How many bytes it has."""
+        return self.data.lstat().st_size if isinstance(self.data, Path) else len(self.data)
 
 
 class Store(Protocol):
@@ -29,8 +37,23 @@ class Store(Protocol):
             StoreUnavailable: no answer, or a body that does not match its checksum.
         """
 
+    def size(self, key: str) -> int:
+        """How many bytes the object has. Raises Rejected `missing_original`, or StoreUnavailable."""
+
+    def fetch(self, key: str, limit: int, file: BinaryIO) -> int:
+        """Write the whole object to an empty file, a piece at a time. Returns how many bytes it has.
+
+        Raises:
+            Rejected: `missing_original`, or `too_many_bytes` beyond `limit` bytes (checked while they arrive).
+            StoreUnavailable: no answer, or a body that does not match its checksum.
+            OSError: what writing the file raises.
+        """
+
     def write_all(self, objects: Sequence[StoredObject]) -> None:
-        """Store immutable, publicly cacheable objects side by side; return when each one's checksum is confirmed."""
+        """Store immutable, publicly cacheable objects side by side; return when each one's checksum is confirmed.
+
+        A file is read while it is sent, and must not be a symbolic link.
+        """
 
     def url(self, key: str, seconds: int) -> str:
         """A presigned address from which anybody can fetch the object for so long."""
@@ -67,15 +90,26 @@ class Rendered:
     timings: Mapping[str, float]  # e.g. decode_cpu_ms, decode_wall_ms
 
 
+class OnWait(Protocol):
+    """What is called while a job takes its time, about every second; what it raises ends the job."""
+
+    def __call__(self, progress: float | None = None, /) -> None:
+        """`progress` is the share that is done, 0 to 1, where it is known."""
+
+
 class Hands(Protocol):
-    """The only part that touches media. `workers.hands.ChildHands` is a process of its own."""
+    """The only part that touches media: a process of its own (`workers.hands`)."""
 
     def start(self, on_wait: Callable[[], None]) -> None:
-        """Be ready for a photo, calling `on_wait` about every second until then; what that raises ends the wait.
+        """Be ready for a job, calling `on_wait` about every second until then; what that raises ends the wait.
 
         Raises:
             Unavailable: it does not come up.
         """
+
+
+class PhotoHands(Hands, Protocol):
+    """Hands for photos."""
 
     def render(self, original: bytes, ladder: str, edits: Edits, on_wait: Callable[[], None]) -> Rendered:
         """Edit and render a photo, calling `on_wait` about every second meanwhile; what that raises ends the render.
@@ -87,9 +121,46 @@ class Hands(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Services:
+class ClipRequest:
+    """What is asked of clip hands. The original is `folder/original`; what is made of it lies in `folder/out`."""
+
+    folder: Path
+    ladder: str
+    edits: Edits
+    mandatory: tuple[str, ...] = ()  # rungs that are wanted first: they come as a part
+
+
+class ClipHands(Hands, Protocol):
+    """Hands for clips."""
+
+    def render(self, request: ClipRequest, on_part: Callable[[RenderedClip], None], on_wait: OnWait) -> RenderedClip:
+        """Edit and render a clip. Its files are what they say: regular, of the ladder, named after their content.
+
+        `on_part` is given the part that makes the clip playable once it is there, if `mandatory` names rungs; the
+        whole holds it too. `on_wait` is called a few times a second, with the progress where it is known. What either
+        raises ends the render.
+
+        Raises:
+            Rejected: the media or its edits are at fault.
+            HandsDied: the renderer was killed by a signal or a limit, or made no progress.
+            Unavailable: what else is not the clip's fault, as a full disk.
+        """
+
+
+H_co = TypeVar("H_co", bound=Hands, covariant=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services(Generic[H_co]):
     """The three that a flow talks to."""
 
     store: Store
     ledger: Ledger
-    hands: Hands
+    hands: H_co
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipServices(Services[ClipHands]):
+    """Those of a clip, whose bytes lie on a disk while it is worked on."""
+
+    scratch: Scratch

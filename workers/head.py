@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from argparse import Namespace
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -33,7 +33,7 @@ from jobs.postgres import PostgresLedger
 from jobs.s3 import connect_s3
 from pipeline.process import PROCESSES, Processed
 from pipeline.s3 import S3Store
-from pipeline.services import Services
+from pipeline.services import Hands, OnWait, Services
 from workers.exits import LEFT, UNABLE
 from workers.guard import Guard, end_process
 from workers.hands import ChildHands
@@ -52,7 +52,7 @@ class Head:
     """What one worker process does with a ticket."""
 
     def __init__(
-        self, *, name: str, services: Services, settings: Settings, heartbeat: Heartbeat, signals: Signals
+        self, *, name: str, services: Services[Hands], settings: Settings, heartbeat: Heartbeat, signals: Signals
     ) -> None:
         self._name = name
         self._signals = signals
@@ -95,7 +95,7 @@ class Head:
         persist(act, self._signals, seconds=self._settings.lease_seconds)
 
 
-def attempt(job: Job, services: Services, limits: Limits, check: Callable[[], None]) -> Processed | Exception:
+def attempt(job: Job, services: Services[Hands], limits: Limits, check: OnWait) -> Processed | Exception:
     """What comes of running the job: whatever it is, the job is settled."""
     try:
         return PROCESSES[job.function](job, services, limits, check)

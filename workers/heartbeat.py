@@ -1,12 +1,13 @@
 """Keeping the lease of the job at hand, and noticing that it was lost."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from jobs.errors import DarkroomError, LedgerUnavailable
 from jobs.job import Job
 from jobs.ledger import Ledger
+from pipeline.services import OnWait
 from workers.log import Log
 
 BEATS_A_LEASE = 3  # so that one may fail, and the next still comes in time
@@ -29,7 +30,7 @@ class Heartbeat:
         self._held: _Held | None = None
 
     @contextmanager
-    def holding(self, job: Job) -> Iterator[Callable[[], None]]:
+    def holding(self, job: Job) -> Iterator[OnWait]:
         """Keep the job's lease inside. Yields a check to be called meanwhile: it raises DroppedError."""
         held = self._held = _Held(job, time.monotonic() + self._lease_seconds / BEATS_A_LEASE)
         try:
@@ -68,7 +69,9 @@ class _Held:
         self.since = time.monotonic()
         self.beat_at = beat_at
         self.lost = False
+        self.progress: float | None = None
 
-    def check(self) -> None:
+    def check(self, progress: float | None = None, /) -> None:
+        self.progress = self.progress if progress is None else progress
         if self.lost:
             raise DroppedError(f"job {self.job.job_id} was cancelled or claimed by somebody else")

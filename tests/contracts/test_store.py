@@ -1,5 +1,6 @@
 """One behaviour for the store on S3 and for its twin."""
 
+import os
 import zlib
 
 import pytest
@@ -24,7 +25,8 @@ def s3_store(settings):
 
 
 def stored(key, data, **changes):
-    return StoredObject(**{"key": key, "data": data, "content_type": "image/jpeg", "crc32": zlib.crc32(data)} | changes)
+    known = {"crc32": zlib.crc32(data)} if "crc32" not in changes else {}
+    return StoredObject(**{"key": key, "data": data, "content_type": "image/jpeg"} | known | changes)
 
 
 def test_what_was_written_reads_back(store):
@@ -68,6 +70,49 @@ def test_bytes_that_do_not_match_their_checksum_are_not_taken(store):
         store.write_all([stored("t/broken.jpg", b"these bytes", crc32=zlib.crc32(b"other bytes"))])
     with pytest.raises(Rejected):
         store.read("t/broken.jpg", 100)
+
+
+def fetched(store, key, limit, file):
+    with file.open("wb") as opened:
+        return store.fetch(key, limit, opened)
+
+
+@pytest.mark.parametrize("size", [0, 1, 5_000_003], ids=["empty", "a byte", "several pieces"])
+def test_a_file_is_stored_and_fetched_as_it_is(store, tmp_path, size):
+    file, copy = tmp_path / "made", tmp_path / "copy"
+    file.write_bytes(os.urandom(size))
+
+    store.write_all([stored(f"t/file/{size}.mp4", file, crc32=zlib.crc32(file.read_bytes()))])
+
+    assert store.size(f"t/file/{size}.mp4") == size
+    assert fetched(store, f"t/file/{size}.mp4", 6_000_000, copy) == size
+    assert copy.read_bytes() == file.read_bytes()
+
+
+def test_a_file_that_has_changed_since_its_checksum_was_taken_is_not_stored(store, tmp_path):
+    file = tmp_path / "made"
+    file.write_bytes(b"as it was")
+
+    with pytest.raises(StoreUnavailable, match=r"t/changed\.mp4"):
+        store.write_all([stored("t/changed.mp4", file, crc32=zlib.crc32(b"as it is."))])
+    with pytest.raises(Rejected):
+        store.size("t/changed.mp4")
+
+
+def test_fetching_takes_exactly_the_limit_and_rejects_one_byte_more(store, tmp_path):
+    store.write_all([stored("t/bound.mp4", b"12345")])
+
+    assert fetched(store, "t/bound.mp4", 5, tmp_path / "copy") == 5
+    with pytest.raises(Rejected) as rejected:
+        fetched(store, "t/bound.mp4", 4, tmp_path / "copy")
+    assert rejected.value.code == "too_many_bytes"
+
+
+def test_what_is_not_there_has_no_size_and_cannot_be_fetched(store, tmp_path):
+    for ask in (store.size, lambda key: fetched(store, key, 100, tmp_path / "copy")):
+        with pytest.raises(Rejected) as rejected:
+            ask("t/nowhere.mp4")
+        assert rejected.value.code == "missing_original"
 
 
 @pytest.mark.server

@@ -3,12 +3,14 @@
 import threading
 import zlib
 from base64 import b64encode
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 
 import pytest
 
 from config import Settings
-from jobs.errors import StoreUnavailable
+from jobs.errors import Rejected, StoreUnavailable
 from jobs.s3 import connect_s3
 from pipeline import s3
 from pipeline.s3 import S3Store
@@ -99,6 +101,48 @@ def test_a_refusal_is_not_repeated():
 def test_a_body_that_is_cut_short_is_fetched_again():
     with Script((200, {}, b"pix", 6), (200, checksum(b"pixels"), b"pixels")) as script:
         assert script.store().read("o/1", 100) == b"pixels"
+
+
+def test_a_body_that_is_cut_short_is_fetched_into_the_file_again_from_its_start():
+    with Script((200, {}, b"wrong", 6), (503, {}, b"busy"), (200, checksum(b"pix"), b"pix")) as script:
+        file = BytesIO()
+
+        assert script.store().fetch("o/1", 100, file) == 3
+        assert file.getvalue() == b"pix"
+
+
+def test_no_more_than_a_byte_beyond_the_limit_gets_into_the_file():
+    with Script((200, {}, b"x" * 5_000_000)) as script:
+        file = BytesIO()
+        with pytest.raises(Rejected):
+            script.store().fetch("o/1", 1_500_000, file)
+
+        assert len(file.getvalue()) == 1_500_001
+
+
+def test_a_fetched_body_that_does_not_match_its_checksum_is_unavailable():
+    with Script((200, checksum(b"pixels"), b"pixel5")) as script, pytest.raises(StoreUnavailable, match="checksum"):
+        script.store().fetch("o/1", 100, BytesIO())
+
+
+def test_a_file_is_sent_again_from_its_start_with_its_length(tmp_path):
+    file = tmp_path / "made"
+    file.write_bytes(b"pixels")
+    with Script((503, {}, b"busy"), (200, checksum(b"pixels"), b"")) as script:
+        script.store().write_all([replace(PHOTO, data=file)])
+
+        assert [body for _, _, body in script.requests] == [b"pixels"] * 2
+        assert all("Transfer-Encoding" not in headers for _, headers, _ in script.requests)
+
+
+def test_a_file_that_has_become_a_link_is_not_followed(tmp_path):
+    file = tmp_path / "made"
+    file.symlink_to("/etc/hostname")
+    with Script((200, checksum(b"pixels"), b"")) as script:
+        with pytest.raises(OSError, match="symbolic links"):
+            script.store().write_all([replace(PHOTO, data=file)])
+
+        assert script.requests == []
 
 
 def test_a_body_that_does_not_match_its_checksum_is_not_returned():
