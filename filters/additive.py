@@ -23,7 +23,7 @@ from filters.line import (
     Rows,
     Words,
     blend_line,
-    draw_in_bands,
+    lines_of,
     place_line,
     places,
     round_line,
@@ -56,12 +56,9 @@ class AdditivePass:
         """(h, w, 3) uint8 to a new array of the same shape. Within 0.6 levels of the float64 formula without a mask."""
         height, width, _ = pixels.shape
         where = (self.sets, *places(self.mask, height, width))
-        ends = self.ending.over(height, width)
-
-        def draw(lines: NDArray[np.uint32], rows: slice, levels: Pixels) -> None:
-            _add(lines, rows.start, self.sums, where, self.strength, ends, levels)
-
-        return draw_in_bands(pixels, draw)
+        drawn = np.empty(pixels.shape, np.uint8)
+        _add(lines_of(pixels), self.sums, where, self.strength, self.ending.over(height, width), lines_of(drawn))
+        return drawn
 
 
 def additive_pass(
@@ -114,11 +111,9 @@ def _polynomial(x: NDArray[np.float64], y: NDArray[np.float64], at: NDArray[np.f
 
 @njit(void(LINE, int64[::1], int64[::1]), cache=True)
 def _sum_line(line: Line, words: Words, sums: Words) -> None:
-    """What the three bytes of each pixel add up to."""
-    byte = np.uint64(0xFF)
+    """What the three levels of each pixel add up to."""
     for x in range(sums.size):
-        pixel = np.uint64(line[x])
-        red, green, blue = pixel & byte, (pixel >> np.uint64(8)) & byte, (pixel >> np.uint64(16)) & byte
+        red, green, blue = np.uint64(line[3 * x]), np.uint64(line[3 * x + 1]), np.uint64(line[3 * x + 2])
         sums[x] = words[red] + words[np.uint64(TONES) + green] + words[np.uint64(2 * TONES) + blue]
 
 
@@ -126,27 +121,26 @@ def _sum_line(line: Line, words: Words, sums: Words) -> None:
 def _sum_masked_line(line: Line, words: Words, where: Where, row: int, room: Words, sums: Words) -> None:
     """The same, of the set of words for each pixel's position; `room` is for a line of words."""
     sets, rows, across = where
-    steps, byte = room.view(np.int32)[: sums.size], np.uint64(0xFF)
+    steps = room.view(np.int32)[: sums.size]
     place_line(rows[row], across, steps)
     for x in range(sums.size):
         first = np.uint64(sets[np.uint64(np.uint32(steps[x]))]) * np.uint64(SET)
-        chosen, pixel = words[first : first + np.uint64(SET)], np.uint64(line[x])
-        red, green, blue = pixel & byte, (pixel >> np.uint64(8)) & byte, (pixel >> np.uint64(16)) & byte
+        chosen = words[first : first + np.uint64(SET)]
+        red, green, blue = np.uint64(line[3 * x]), np.uint64(line[3 * x + 1]), np.uint64(line[3 * x + 2])
         sums[x] = chosen[red] + chosen[np.uint64(TONES) + green] + chosen[np.uint64(2 * TONES) + blue]
 
 
-@njit(void(LINES, int64, SUMS, _WHERE, int64, ENDS, uint8[:, ::1]), cache=True)
-def _add(
-    lines: NDArray[np.uint32], top: int, sums: Sums, where: Where, strength: int, ends: Ends, levels: Pixels
-) -> None:
-    """Line by line: sum, settle, blend, end, round. `top` is the first line's row in the picture."""
-    tones, room = np.empty(lines.shape[1], np.int64), np.empty(lines.shape[1], np.int64)
+@njit(void(LINES, SUMS, _WHERE, int64, ENDS, uint8[:, ::1]), cache=True)
+def _add(lines: Pixels, sums: Sums, where: Where, strength: int, ends: Ends, drawn: Pixels) -> None:
+    """Line by line: sum, settle, blend, end, round."""
+    width = lines.shape[1] // 3
+    tones, room = np.empty(width, np.int64), np.empty(width, np.int64)
     plain = is_plain(ends)
     settled = sums.tables.size or strength < STRENGTH_ONE or not plain
     black = 0 if settled else sums.black
     for y in range(lines.shape[0]):
         if where[0].size:
-            _sum_masked_line(lines[y], sums.words, where, top + y, room, tones)
+            _sum_masked_line(lines[y], sums.words, where, y, room, tones)
         else:
             _sum_line(lines[y], sums.words, tones)
         if settled:
@@ -154,5 +148,5 @@ def _add(
         if strength < STRENGTH_ONE:
             blend_line(tones, lines[y], np.int16(strength), room)
         if not plain:
-            end_line(tones, ends, top + y, room)
-        round_line(tones, black, levels[y])
+            end_line(tones, ends, y, room)
+        round_line(tones, black, room, drawn[y])

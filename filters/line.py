@@ -1,54 +1,40 @@
 """One line of a picture in the hands of a kernel: its fine tones, and what happens to them at the end.
 
 A fine tone is a level in 1/64, 16 bits, so that an operation that follows rounds nothing twice. A pixel is a word of
-four of them (red, green, blue, nothing), because a processor moves, blends and rounds four as cheaply as one: for the
-same reason kernels read and write pixels of four bytes, and OpenCV converts a few lines at a time.
+four of them (red, green, blue, nothing), because a processor moves, blends and rounds four as cheaply as one. Each step
+is a loop of its own over a line, which stays in the nearest cache: so most become vector instructions, and from further
+away comes the picture alone.
 """
 
-from collections.abc import Callable
-
-import cv2
 import numpy as np
-from numba import float32, int16, int32, int64, njit, types, uint8, uint16, uint32, void
+from numba import float32, int16, int32, int64, njit, types, uint8, uint16, void
 from numpy.typing import NDArray
 
 from filters.mask import POSITIONS, Mask, columns
 
 Pixels = NDArray[np.uint8]
-Line = NDArray[np.uint32]  # pixels of four bytes
+Line = NDArray[np.uint8]  # (3 * w,)
 Words = NDArray[np.int64]
 Rows = NDArray[np.float32]  # (h, 5), of a mask
 Gains = tuple[Words, Rows, NDArray[np.float32]]  # for each position: words of gains; the mask's rows and columns
-LINE = types.Array(uint32, 1, "C", readonly=True)
-LINES = types.Array(uint32, 2, "C", readonly=True)
+LINE = types.Array(uint8, 1, "C", readonly=True)
+LINES = types.Array(uint8, 2, "C", readonly=True)
 ROWS, COLUMNS = float32[:, ::1], float32[::1]
 GAINS = types.Tuple((int64[::1], ROWS, COLUMNS))  # type: ignore[no-untyped-call]
 
 FINE = 64  # parts of a level
 FINE_BITS = 6
 WHITE = 255 * FINE
+MOST_SUM = (1 << 16) - 1 - FINE // 2
 LANES = (1 << 32) + (1 << 16) + 1  # a word of three equal lanes is a lane times this
 STRENGTH_ONE = 1 << 15
 GAIN_ONE = (1 << 16) - 1
 NO_GAIN = np.zeros(0, np.int64)
-BAND = 256  # lines that are converted at a time: with fewer the calls count, with more the memory
 
 
-def draw_in_bands(pixels: Pixels, draw: Callable[[NDArray[np.uint32], slice, Pixels], None]) -> Pixels:
-    """A new picture, (h, w, 3) uint8, of lines that `draw` makes of the picture's.
-
-    `draw` is given pixels of four bytes (n, w), which rows of the picture they are, and where to write (n, 4 * w).
-    """
-    height, width, _ = pixels.shape
-    drawn = np.empty((height, width, 3), np.uint8)
-    source, result = np.empty((2, min(BAND, height), width, 4), np.uint8)
-    for top in range(0, height, BAND):
-        rows = slice(top, min(top + BAND, height))
-        count = rows.stop - top
-        cv2.cvtColor(pixels[rows], cv2.COLOR_BGR2BGRA, dst=source[:count])
-        draw(source[:count].view(np.uint32)[:, :, 0], rows, result[:count].reshape(count, -1))
-        cv2.cvtColor(result[:count], cv2.COLOR_BGRA2BGR, dst=drawn[rows])
-    return drawn
+def lines_of(pixels: Pixels) -> Pixels:
+    """Pixels (h, w, 3) as lines (h, 3 * w); a view if they lie one after the other."""
+    return np.ascontiguousarray(pixels).reshape(len(pixels), -1)
 
 
 def gain_words(mask: Mask, depth: float) -> Words:
@@ -91,12 +77,12 @@ def clip_line(words: Words, black: int) -> None:
 def blend_line(words: Words, line: Line, strength: np.int16, room: Words) -> None:
     """Go from what came in towards the tones, by `strength` in 1/32768; `room` is for a line of words.
 
-    One product of the difference, rounded down, so that more strength is never less of it. It is two loops, because
-    LLVM takes 64-bit lanes for both in one.
+    One product of the difference, rounded down, so that more strength is never less of it.
     """
-    levels, came, tones = line.view(np.uint8), room.view(np.int16), words.view(np.int16)
-    for i in range(levels.size):
-        came[i] = np.int16(levels[i]) << FINE_BITS
+    came, tones = room.view(np.int16), words.view(np.int16)
+    for x in range(words.size):
+        red, green, blue = np.int64(line[3 * x]), np.int64(line[3 * x + 1]), np.int64(line[3 * x + 2])
+        room[x] = (red | green << 16 | blue << 32) << FINE_BITS
     for i in range(tones.size):
         way = np.int16(tones[i] - came[i])
         tones[i] = np.int16(came[i] + _upper_half(np.int16(way + way), strength))
@@ -115,11 +101,18 @@ def dim_line(words: Words, gains: Gains, row: int, room: Words) -> None:
         tones[i] = np.uint16((np.uint32(tones[i]) * np.uint32(factors[i])) >> np.uint32(16))
 
 
-@njit(void(int64[::1], uint16, uint8[::1]), cache=True)
-def round_line(words: Words, black: int, levels: Pixels) -> None:
-    """Write fine tones, or sums that are `black` where they should be 0, as levels."""
-    tones = words.view(np.uint16)
-    bias, white = np.uint16(black), np.uint16(black + WHITE)
+@njit(void(int64[::1], uint16, int64[::1], uint8[::1]), cache=True)
+def round_line(words: Words, black: int, room: Words, line: Line) -> None:
+    """Write fine tones, or sums that are `black` where they should be 0, as levels; `room` is for a line of words.
+
+    Sums are at most MOST_SUM, so that nothing overflows before the end is clipped.
+    """
+    tones, levels, bias = words.view(np.uint16), room.view(np.uint8), np.uint16(black)
+    half, bits, white = np.uint16(FINE // 2), np.uint16(FINE_BITS), np.uint16(255)
     for i in range(tones.size):
-        tone = np.uint16(np.uint16(min(max(tones[i], bias), white)) - bias)
-        levels[i] = np.uint8(np.uint16(tone + np.uint16(FINE // 2)) >> np.uint16(FINE_BITS))
+        tone = np.uint16(max(tones[i], bias) - bias)
+        levels[i] = min(np.uint16(np.uint16(tone + half) >> bits), white)
+    for x in range(words.size):
+        line[3 * x] = levels[4 * x]
+        line[3 * x + 1] = levels[4 * x + 1]
+        line[3 * x + 2] = levels[4 * x + 2]

@@ -11,7 +11,7 @@ import numpy as np
 from numba import int64, njit, types, uint16, void
 from numpy.typing import NDArray
 
-from filters.line import FINE_BITS, LANES, WHITE, Words, clip_line
+from filters.line import FINE_BITS, LANES, MOST_SUM, WHITE, Words, clip_line
 from filters.point import Additive, Colours, Curves, follow
 
 Parts = NDArray[np.float64]  # (…, source, result, tone): what each tone of each source channel adds, in tones
@@ -71,7 +71,7 @@ def _fine_sums(parts: Parts) -> Sums | None:
     fields: NDArray[np.int64] = np.rint(parts * WHITE).astype(np.int64)
     black = -min(int(fields.min(axis=(0, 3)).sum(axis=0).min()), 0)
     brightest = max(int(fields.max(axis=(0, 3)).sum(axis=0).max()), WHITE)
-    if brightest + black >= 1 << LANE_BITS:
+    if brightest + black > MOST_SUM:
         return None
     fields[:, 0] += black
     return Sums(_packed(fields, LANE_BITS), NO_TABLES, black)

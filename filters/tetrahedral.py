@@ -25,7 +25,7 @@ from filters.line import (
     Words,
     blend_line,
     clip_line,
-    draw_in_bands,
+    lines_of,
     round_line,
 )
 from filters.point import Colours
@@ -59,13 +59,10 @@ class TablePass:
         1. Within 1.0 if these differ by 255, and within 1.9 if they do by 765.
         """
         height, width, _ = pixels.shape
-        vertices = (self.vertices, self.vertex_bits, self.black)
-        ends = self.ending.over(height, width)
-
-        def draw(lines: NDArray[np.uint32], rows: slice, levels: Pixels) -> None:
-            _interpolate(lines, rows.start, self.axes, vertices, self.strength, ends, levels)
-
-        return draw_in_bands(pixels, draw)
+        vertices, ends = (self.vertices, self.vertex_bits, self.black), self.ending.over(height, width)
+        drawn = np.empty(pixels.shape, np.uint8)
+        _interpolate(lines_of(pixels), self.axes, vertices, self.strength, ends, lines_of(drawn))
+        return drawn
 
 
 def table_pass(grid: Colours, tones: Colours, *, strength: float = 1.0, ending: Ending = PLAIN) -> TablePass:
@@ -98,7 +95,7 @@ def table_pass(grid: Colours, tones: Colours, *, strength: float = 1.0, ending: 
 @njit(void(LINE, uint64[::1], int64[::1], int64, int64[::1]), cache=True)
 def _interpolate_line(line: Line, axes: Axes, vertices: Words, vertex_bits: int, tones: Words) -> None:
     """Walk from the cell's first vertex to its last along the axes, the greatest share first, without a branch."""
-    byte, half, low = np.uint64(0xFF), np.uint64(0xFFFF), np.uint64(0xFFFFFFFF)
+    half, low = np.uint64(0xFFFF), np.uint64(0xFFFFFFFF)
     one = np.uint64(1 << SHARE_BITS)
     spare = np.uint64(vertex_bits + SHARE_BITS - FINE_BITS)
     rounding = np.uint64((1 << 2 * FIELD_BITS) + (1 << FIELD_BITS) + 1) << np.uint64(spare - np.uint64(1))
@@ -106,10 +103,9 @@ def _interpolate_line(line: Line, axes: Axes, vertices: Words, vertex_bits: int,
     first = (np.uint64(1) << np.uint64(np.uint64(FIELD_BITS) - spare)) - np.uint64(1)
     second, third = first << np.uint64(16), first << np.uint64(32)
     for x in range(tones.size):
-        pixel = np.uint64(line[x])
-        red = axes[pixel & byte]
-        green = axes[np.uint64(TONES) + ((pixel >> np.uint64(8)) & byte)]
-        blue = axes[np.uint64(2 * TONES) + ((pixel >> np.uint64(16)) & byte)]
+        red = axes[np.uint64(line[3 * x])]
+        green = axes[np.uint64(TONES) + np.uint64(line[3 * x + 1])]
+        blue = axes[np.uint64(2 * TONES) + np.uint64(line[3 * x + 2])]
         total = red + green + blue
         a, b, c = red & low, green & low, blue & low
         most, least = max(a, max(b, c)), min(a, min(b, c))  # noqa: PLW3301 - numba compiles two arguments best
@@ -127,12 +123,11 @@ def _interpolate_line(line: Line, axes: Axes, vertices: Words, vertex_bits: int,
         tones[x] = np.int64((mixed & first) | ((mixed >> apart) & second) | ((mixed >> (apart + apart)) & third))
 
 
-@njit(void(LINES, int64, uint64[::1], _VERTICES, int64, ENDS, uint8[:, ::1]), cache=True)
-def _interpolate(
-    lines: NDArray[np.uint32], top: int, axes: Axes, vertices: Vertices, strength: int, ends: Ends, levels: Pixels
-) -> None:
-    """Line by line: interpolate, blend, end, round. `top` is the first line's row in the picture."""
-    tones, room = np.empty(lines.shape[1], np.int64), np.empty(lines.shape[1], np.int64)
+@njit(void(LINES, uint64[::1], _VERTICES, int64, ENDS, uint8[:, ::1]), cache=True)
+def _interpolate(lines: Pixels, axes: Axes, vertices: Vertices, strength: int, ends: Ends, drawn: Pixels) -> None:
+    """Line by line: interpolate, blend, end, round."""
+    width = lines.shape[1] // 3
+    tones, room = np.empty(width, np.int64), np.empty(width, np.int64)
     words, vertex_bits, black = vertices
     plain = is_plain(ends)
     settled = strength < STRENGTH_ONE or not plain
@@ -143,5 +138,5 @@ def _interpolate(
         if strength < STRENGTH_ONE:
             blend_line(tones, lines[y], np.int16(strength), room)
         if not plain:
-            end_line(tones, ends, top + y, room)
-        round_line(tones, 0 if settled else black, levels[y])
+            end_line(tones, ends, y, room)
+        round_line(tones, 0 if settled else black, room, drawn[y])

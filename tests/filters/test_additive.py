@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from filters import line
 from filters.additive import MOST_SETS, SET, additive_pass
 from filters.ending import ending
 from filters.mask import POWERS, Field, Linear, Mask, Radial
@@ -188,13 +187,3 @@ def test_a_program_keeps_no_more_sets_of_words_than_its_mask_needs():
 
     assert few == 12  # 5.1 levels in half steps
     assert many == MOST_SETS
-
-
-@pytest.mark.parametrize("mask", [None, MASK])
-def test_a_picture_of_several_bands_is_drawn_as_line_by_line(mask, monkeypatch):
-    pixels, drawing = noise(2 * line.BAND + 5, 3), additive_pass(Additive(parts=parts, mask=mask))
-    drawn = drawing.apply(pixels)
-
-    monkeypatch.setattr(line, "BAND", 1)
-
-    np.testing.assert_array_equal(drawing.apply(pixels), drawn)
