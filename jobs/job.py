@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 LARGEST_ID = (1 << 63) - 1  # of a job, a media or an owner: PostgreSQL's bigint
+PHOTO, CLIP = FUNCTIONS = "photo", "clip"  # as registered with Gearman: what a media is, for ever
 
 
 class Lane(StrEnum):
@@ -39,11 +40,12 @@ class Order:
     owner_id: int
     key: str  # idempotency key, at most 200 characters, the submitter's own
     source_key: str  # where the original lies in the store
-    function: str = "photo"  # as registered with Gearman
-    ladder: str = "standard"  # a name in config.LADDERS
+    function: str = PHOTO  # as registered with Gearman
+    ladder: str = "standard"  # a name in config.LADDERS, or in config.CLIP_LADDERS
     lane: Lane = Lane.INTERACTIVE
     media_id: int | None = None  # a further generation of this media; None makes a new media
     recipe: Mapping[str, Any] | None = None  # as `filters.recipe.canonical` writes it; None: see Ledger.submit
+    mandatory: tuple[str, ...] = ()  # rungs of a clip that are to be published before the rest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +81,7 @@ class Job:
     ladder: str
     lane: Lane
     recipe: Mapping[str, Any] = field(default_factory=dict)  # perhaps of a newer release: see jobs.recipes.read_recipe
+    mandatory: tuple[str, ...] = ()
     fence: int  # the fencing token: counts the claims, and never falls
     failures: Mapping[str, int] = field(default_factory=dict)  # by code, since it was last asked for: see jobs.policy
 
@@ -97,7 +100,7 @@ class Rendition:
 
 @dataclass(frozen=True, kw_only=True)
 class Publication:
-    """All that finishing a job writes, in one step."""
+    """All that publishing a job's result writes, in one step."""
 
     sha256: str  # of the original, hexadecimal
     width: int  # of the original, upright
@@ -126,6 +129,8 @@ class JobStatus:
     started_at: datetime | None
     finished_at: datetime | None
     due_at: datetime  # when the sweeper looks at it next, while it is not final
+    progress: float | None  # 0 to 0.99 while it runs and has told; else None
+    eta_seconds: float | None  # if it goes on as it did so far
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,9 +153,10 @@ class Media:
 
     media_id: int
     owner_id: int
-    state: str  # pending, ready, failed
+    function: str  # photo or clip, for ever
+    state: str  # pending, usable (the mandatory renditions of a clip are there), ready, failed
     source_key: str
-    generation: int  # counts publications; 0 before the first
+    generation: int  # counts publications, usable ones too; 0 before the first
     sha256: str | None
     width: int | None
     height: int | None
@@ -176,7 +182,7 @@ class Event:
     """One line of the outbox. Readers apply it only if `version` is above what they have for the media."""
 
     seq: int
-    topic: str  # media.ready, media.failed
+    topic: str  # media.usable, media.ready, media.failed, media.incomplete (it stays usable)
     owner_id: int
     media_id: int
     version: int

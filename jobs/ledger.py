@@ -21,15 +21,25 @@ class Ledger(Protocol):
         else by the recipe that it shows, else by that of its last order. A new media is not edited.
 
         Raises:
-            Rejected: `unknown_media` if `order.media_id` is not this owner's; `key_reused` if the key belongs to a job
-                on another original, or with another recipe than the order's, if it has one.
+            Rejected: `unknown_media` if `order.media_id` is not this owner's; `wrong_function` if it is a photo and the
+                order is for a clip, or the other way round; `key_reused` if the key belongs to a job on another
+                original, or with another recipe than the order's, if it has one.
         """
 
     def claim(self, job_id: int, worker: str, lease_seconds: float) -> Job | None:
         """Take a job: counts the attempt, gives its fence and failures. None: somebody else has it, or it is final."""
 
-    def beat(self, job: Job, lease_seconds: float) -> bool:
-        """Renew the lease. False: the fence is stale or the job was cancelled, so the work is to be dropped."""
+    def beat(self, job: Job, lease_seconds: float, progress: float | None = None) -> bool:
+        """Renew the lease, and tell how much is done (0 to 1), if that is known.
+
+        False: the fence is stale or the job was cancelled, so the work is to be dropped.
+        """
+
+    def publish_part(self, job: Job, publication: Publication) -> bool:
+        """Publish what makes the media usable, and go on. False: the fence is stale, nothing written.
+
+        A media that has shown something complete, or something of a later order, stays as it is until the job ends.
+        """
 
     def finish(self, job: Job, publication: Publication) -> bool:
         """Publish: the media's next generation, the attempt, the event. False: the fence was stale, nothing written."""
@@ -75,7 +85,10 @@ class Ledger(Protocol):
         """One media. Raises Rejected `unknown_media`."""
 
     def generations(self, media_id: int) -> list[Media]:
-        """What was published for this media, oldest first, as the record stood after each."""
+        """What was published for this media, oldest first, as the record stood after each.
+
+        One that was only usable is listed as long as the record shows it.
+        """
 
     def rollback(self, media_id: int, generation: int) -> Media:
         """Publish an earlier generation again, as a new one. Raises Rejected `unknown_generation`."""

@@ -16,6 +16,7 @@ from jobs.looks import check_look
 TICKET_LOST_SECONDS = 30  # after submit
 TICKET_LOST_AGAIN_SECONDS = 60  # after a sweep
 MOST_LOST_LEASES = 5
+MOST_PROGRESS = 0.99  # of a job that is not done
 LONGEST_KEY = 200
 
 
@@ -47,6 +48,7 @@ class _Job:
     worker: str = ""
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    progress: float | None = None
     code: str | None = None
     reason: str | None = None
     attempts: list[Attempt] = field(default_factory=list)
@@ -54,6 +56,14 @@ class _Job:
     @property
     def ticket(self) -> Ticket:
         return Ticket(job_id=self.job_id, attempt=self.fence, function=self.order.function, lane=self.order.lane)
+
+    def status(self, now: datetime) -> JobStatus:
+        """As anybody may see it."""
+        progress = self.progress if self.state == JobState.RUNNING else None
+        passed_seconds = (now - self.started_at).total_seconds() if self.started_at else 0.0
+        eta_seconds = passed_seconds * (1 - progress) / progress if progress else None
+        status: JobStatus = self.as_record(JobStatus, progress=progress, eta_seconds=eta_seconds)
+        return status
 
     def as_record(self, record: type, **more: Any) -> Any:
         """A Job, JobStatus or Attempt: each field from here, from the order, or given."""
@@ -95,6 +105,7 @@ class MemoryLedger:
             if job.state == JobState.QUEUED and not (job.waits and job.due_at > now):
                 job.fence += 1
                 job.state, job.worker, job.started_at, job.waits = JobState.RUNNING, worker, now, False
+                job.progress = None
             elif not (job.state == JobState.RUNNING and job.worker == worker and job.due_at > now):
                 return None
             job.due_at = now + timedelta(seconds=lease_seconds)
@@ -102,13 +113,29 @@ class MemoryLedger:
             claimed: Job = job.as_record(Job, source_key=source_key, failures=dict(job.failures))
             return claimed
 
-    def beat(self, job: Job, lease_seconds: float) -> bool:
-        """Renew the lease."""
+    def beat(self, job: Job, lease_seconds: float, progress: float | None = None) -> bool:
+        """Renew the lease, and tell how much is done."""
         with self._lock:
             held = self._held(job)
             if held:
                 held.due_at = self._clock() + timedelta(seconds=lease_seconds)
+                if progress is not None:
+                    held.progress = min(max(progress, 0.0), MOST_PROGRESS)
             return held is not None
+
+    def publish_part(self, job: Job, publication: Publication) -> bool:
+        """Publish what makes the media usable, unless it shows something complete, or of a later order."""
+        with self._lock:
+            held = self._held(job)
+            if held is None:
+                return False
+            media = self._media[held.media_id]
+            shown = _published(media.record, publication, held.recipe, "usable")
+            other = media.shown_turn == held.turn and replace(shown, state=media.record.state) != media.record
+            if media.record.state in ("pending", "usable") and (media.shown_turn < held.turn or other):
+                media.shown_turn = held.turn
+                self._publish(media, shown, "media.usable", job_id=held.job_id)
+            return True
 
     def finish(self, job: Job, publication: Publication) -> bool:
         """Publish. A job that was asked for before what is published already is done without it, as `superseded`."""
@@ -119,12 +146,15 @@ class MemoryLedger:
             self._settle(held, JobState.DONE)
             self._note(held, "done", timings=publication.timings)
             media = self._media[held.media_id]
-            media.open_jobs -= 1
-            if media.shown_turn < held.turn:
+            own_part = media.shown_turn == held.turn and media.record.state == "usable"
+            if media.shown_turn < held.turn or own_part:
+                media.open_jobs -= 1
                 media.shown_turn = held.turn
-                self._publish(media, _published(media.record, publication, held.recipe), job_id=held.job_id)
+                shown = _published(media.record, publication, held.recipe, "ready")
+                self._publish(media, replace(shown, ready_at=self._clock()), job_id=held.job_id)
             else:
                 held.code, held.reason = "superseded", "what was asked for later is published already"
+                self._give_up(held)
             return True
 
     def fail(self, job: Job, *, code: str, reason: str, then: JobState, delay_seconds: float = 0.0) -> bool:
@@ -198,8 +228,7 @@ class MemoryLedger:
     def status(self, job_id: int) -> JobStatus:
         """One job."""
         with self._lock:
-            status: JobStatus = self._known(job_id).as_record(JobStatus)
-            return status
+            return self._known(job_id).status(self._clock())
 
     def attempts(self, job_id: int) -> list[Attempt]:
         """The job's finished attempts, oldest first."""
@@ -209,7 +238,7 @@ class MemoryLedger:
     def jobs(self, *, state: JobState | None = None, since: datetime | None = None, limit: int) -> list[JobStatus]:
         """Jobs, newest first."""
         with self._lock:
-            statuses = [job.as_record(JobStatus) for job in reversed(self._jobs.values())]
+            statuses = [job.status(self._clock()) for job in reversed(self._jobs.values())]
         wanted = (s for s in statuses if state in (None, s.state) and (since is None or s.submitted_at >= since))
         return list(wanted)[:limit]
 
@@ -238,7 +267,7 @@ class MemoryLedger:
             media = self._media[media_id]
             media.turns += 1
             media.shown_turn = media.turns
-            self._publish(media, earlier[generation], rolled_back_to=generation)
+            self._publish(media, replace(earlier[generation], ready_at=self._clock()), rolled_back_to=generation)
             return media.record
 
     def add_look(self, name: str, data: bytes) -> None:
@@ -308,6 +337,7 @@ class MemoryLedger:
         record = Media(
             media_id=next(self._ids),
             owner_id=order.owner_id,
+            function=order.function,
             state="pending",
             source_key=order.source_key,
             generation=0,
@@ -328,6 +358,8 @@ class MemoryLedger:
         wanted = (order.owner_id, order.source_key)
         if media is None or (media.record.owner_id, media.record.source_key) != wanted:
             raise Rejected("unknown_media", f"owner {order.owner_id} has no media {order.media_id} of this original")
+        if media.record.function != order.function:
+            raise Rejected("wrong_function", f"media {order.media_id} is a {media.record.function} and stays one")
         media.turns += 1
         self._open(media)
         return media
@@ -377,20 +409,24 @@ class MemoryLedger:
     def _give_up(self, job: _Job) -> None:
         media = self._media[job.media_id]
         media.open_jobs -= 1
-        if media.record.state == "pending" and media.open_jobs == 0:
+        why = {"job_id": job.job_id, "state": job.state, "code": job.code, "reason": job.reason}
+        if media.open_jobs == 0 and media.record.state == "pending":
             media.record = replace(media.record, state="failed")
-            self._tell(media, "media.failed", job_id=job.job_id, state=job.state, code=job.code, reason=job.reason)
+            self._tell(media, "media.failed", **why)
+        if media.open_jobs == 0 and media.record.state == "usable":
+            self._publish(media, media.record, "media.incomplete", **why)
 
     def _open(self, media: _Media) -> None:
         media.open_jobs += 1
         if media.record.state == "failed":
             media.record = replace(media.record, state="pending")
 
-    def _publish(self, media: _Media, shown: Media, **payload: Any) -> None:
-        generation = media.record.generation + 1
-        media.record = replace(shown, generation=generation, ready_at=self._clock())
+    def _publish(self, media: _Media, shown: Media, topic: str = "media.ready", **payload: Any) -> None:
+        if media.record.state == "usable":
+            media.generations.pop()  # nothing to go back to
+        media.record = replace(shown, generation=media.record.generation + 1)
         media.generations.append(media.record)
-        self._tell(media, "media.ready", **payload)
+        self._tell(media, topic, **payload)
 
     def _tell(self, media: _Media, topic: str, **payload: Any) -> None:
         event = Event(
@@ -405,10 +441,10 @@ class MemoryLedger:
         self._outbox.append(event)
 
 
-def _published(record: Media, publication: Publication, recipe: Mapping[str, Any]) -> Media:
+def _published(record: Media, publication: Publication, recipe: Mapping[str, Any], state: str) -> Media:
     return replace(
         record,
-        state="ready",
+        state=state,
         sha256=publication.sha256,
         width=publication.width,
         height=publication.height,

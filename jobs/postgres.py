@@ -30,7 +30,10 @@ from jobs.looks import check_look
 # The columns of what is read stand in the order of the fields of the dataclass that they become.
 JOBS = """
 SELECT job_id, media_id, owner_id, function, lane, ladder, recipe, state, fence AS attempts, code, reason,
-    submitted_at, started_at, finished_at, due_at
+    submitted_at, started_at, finished_at, due_at,
+    CASE WHEN state = 'running' THEN progress END AS progress,
+    CASE WHEN state = 'running' AND progress > 0
+         THEN extract(epoch FROM now() - started_at)::float * (1 - progress) / progress END AS eta_seconds
 FROM darkroom.jobs
 """
 # The values are put in before the statement is planned, so conditions on nothing fold away and the indexes serve. Ids
@@ -52,13 +55,13 @@ UNION ALL
 SELECT 'events', count(*) FROM darkroom.outbox
 """
 MEDIA = """
-SELECT media_id, owner_id, state, source_key, generation, encode(sha256, 'hex') AS sha256, width, height, facts,
-    recipe, renditions, created_at, ready_at
+SELECT media_id, owner_id, function, state, source_key, generation, encode(sha256, 'hex') AS sha256, width, height,
+    facts, recipe, renditions, created_at, ready_at
 FROM darkroom.media WHERE media_id = %s
 """
 EARLIER_GENERATIONS = """
-SELECT m.media_id, m.owner_id, 'ready' AS state, m.source_key, g.generation, encode(g.sha256, 'hex') AS sha256, g.width,
-    g.height, g.facts, g.recipe, g.renditions, m.created_at, g.ready_at
+SELECT m.media_id, m.owner_id, m.function, 'ready' AS state, m.source_key, g.generation,
+    encode(g.sha256, 'hex') AS sha256, g.width, g.height, g.facts, g.recipe, g.renditions, m.created_at, g.ready_at
 FROM darkroom.generations g JOIN darkroom.media m USING (media_id) WHERE g.media_id = %s
 """
 LOOKS = "SELECT name, octet_length(data) AS bytes, encode(sha256, 'hex') AS sha256, added_at FROM darkroom.looks"
@@ -75,7 +78,8 @@ class PostgresLedger:
     A call whose connection is cut may have been committed all the same. It is sent once more, and the second one finds
 
     * submit: its own job, by the key; claim: its own lease, by the worker's name, which is therefore to be of one life
-      of one process; finish and fail: their own attempt, by the fence; beat, cancel, add_look: nothing to change;
+      of one process; finish and fail: their own attempt, by the fence; beat, publish_part,
+      cancel, add_look: nothing to change;
     * release, sweep, recall: what is left to do, so the count is too low, and swept tickets are due again in a minute.
 
     retry, rollback and relay are not sent again: after LedgerUnavailable, look whether they were carried out.
@@ -93,34 +97,39 @@ class PostgresLedger:
         """Write the job once per (owner, function, key)."""
         further = order.media_id and _possible(order.media_id, "unknown_media")
         job_id, media_id, state, fence, lane, created = self._step(
-            "SELECT * FROM darkroom.submit(%s, %s, %s, %s, %s, %s, %s, %s)",
+            "SELECT * FROM darkroom.submit(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
             *(order.owner_id, order.function, order.key, order.source_key, order.ladder, order.lane, further),
             None if order.recipe is None else _json(order.recipe),
+            list(order.mandatory),
         )
         ticket = _ticket((job_id, fence, order.function, lane))
         return Receipt(job_id=job_id, media_id=media_id, state=JobState(state), created=created, ticket=ticket)
 
     def claim(self, job_id: int, worker: str, lease_seconds: float) -> Job | None:
         """Take a job, or take up the lease that this worker has on it."""
-        query = "SELECT * FROM darkroom.claim_recipe(%s, %s, %s)"
+        query = "SELECT * FROM darkroom.claim_order(%s, %s, %s)"
         for row in self._connection.rows(query, (job_id, worker, lease_seconds)):
             columns = _named(Job, row)
-            return Job(**columns | {"lane": Lane(columns["lane"])})
+            return Job(**columns | {"lane": Lane(columns["lane"]), "mandatory": tuple(columns["mandatory"])})
         return None
 
-    def beat(self, job: Job, lease_seconds: float) -> bool:
-        """Renew the lease."""
-        query, parameters = "SELECT darkroom.beat(%s, %s, %s)", (job.job_id, job.fence, lease_seconds)
+    def beat(self, job: Job, lease_seconds: float, progress: float | None = None) -> bool:
+        """Renew the lease, and tell how much is done."""
+        query, parameters = "SELECT darkroom.beat(%s, %s, %s, %s)", (job.job_id, job.fence, lease_seconds, progress)
         ((renewed,),) = self._connection.rows(query, parameters, seconds=SOON_SECONDS)
         return bool(renewed)
+
+    def publish_part(self, job: Job, publication: Publication) -> bool:
+        """Publish what makes the media usable, unless it shows something complete, or of a later order."""
+        query = "SELECT darkroom.publish_part(%s, %s, %s, %s, %s, %s, %s)"
+        (current,) = self._step(query, *_published(job, publication))
+        return bool(current)
 
     def finish(self, job: Job, publication: Publication) -> bool:
         """Publish. A job that was asked for before what is published already is done without it, as `superseded`."""
         (finished,) = self._step(
             "SELECT darkroom.finish(%s, %s, %s, %s, %s, %s, %s, %s)",
-            *(job.job_id, job.fence, publication.sha256, publication.width, publication.height),
-            _json(publication.facts),
-            _json(_compact(publication.renditions, job.media_id)),
+            *_published(job, publication),
             _json(publication.timings),
         )
         return bool(finished)
@@ -257,6 +266,13 @@ def _status(row: tuple[Any, ...]) -> JobStatus:
 def _media(row: tuple[Any, ...]) -> Media:
     columns = _named(Media, row)
     return Media(**columns | {"renditions": _expand(columns["renditions"], columns["media_id"])})
+
+
+def _published(job: Job, publication: Publication) -> tuple[Any, ...]:
+    """The parameters of every step that publishes."""
+    renditions = _compact(publication.renditions, job.media_id)
+    size = (publication.width, publication.height)
+    return job.job_id, job.fence, publication.sha256, *size, _json(publication.facts), _json(renditions)
 
 
 def _folder(media_id: int) -> str:
