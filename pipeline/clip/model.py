@@ -1,5 +1,6 @@
 """What is known of a clip, and what was made of it."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ class Video:
     full_range: bool
     interlaced: bool
     alpha: bool
+    lines: int = 1080  # as stored, before any turning
+    ends: float = math.inf  # when its last picture ends, in seconds of the clip
 
     @property
     def hdr(self) -> Literal["pq", "hlg"] | None:
@@ -36,6 +39,7 @@ class Sound:
     codec: str
     channels: int
     sample_rate: int
+    ends: float = math.inf  # in seconds of the clip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,95 @@
+"""From whatever a phone recorded to upright BT.709 pictures of 8 bits, as ffmpeg's filters. Pure."""
+
+from pipeline.clip.model import Source, Video
+
+HD_LINES = 576  # from here up an untagged picture is BT.709; below it is BT.601
+HDR_WHITE_NITS = 203  # of HDR's reference white. Source: ITU-R BT.2408
+WIDE = frozenset(("bt2020", "smpte432", "smpte431"))  # primaries that BT.709 cannot show: they are drawn in
+MATRICES = {
+    "bt709": "bt709",
+    "smpte170m": "smpte170m",
+    "bt470bg": "bt470",
+    "smpte240m": "smpte240m",
+    "fcc": "fcc",
+    "bt2020nc": "bt2020",
+    "bt2020c": "bt2020",
+}  # ffmpeg's name of a matrix as a tag, and as an option of its scaler
+FLAGS = "lanczos"
+
+
+def bring_home(source: Source, width: int, height: int) -> list[str]:
+    """The filters from a decoded frame to yuv420p of `width` by `height`, BT.709 in TV range, square pixels.
+
+    Frame rate and turning are not among them: ffmpeg turns by itself, and how often is a matter of the plan.
+    """
+    return [*deinterlaced(source.video), *on_white(source.video), *colours(source, width, height), "setsar=1"]
+
+
+def deinterlaced(video: Video) -> list[str]:
+    """Whole frames of fields, one for two fields; frames that are whole already pass."""
+    return ["bwdif=mode=send_frame:deint=interlaced"] if video.interlaced else []
+
+
+def on_white(video: Video) -> list[str]:
+    """What can be seen through, over white. `drawbox=replace=1` would be shorter, and ends ffmpeg 5.1 with SIGSEGV."""
+    if not video.alpha:
+        return []
+    return [
+        f"scale=in_color_matrix={matrix(video)}:in_range={levels(video)}:out_color_matrix=bt709:out_range=tv",
+        "format=yuva444p,split[seen][ground];[ground]lutyuv=y=235:u=128:v=128:a=255[white]",
+        "[white][seen]overlay=format=yuv444",
+    ]
+
+
+def colours(source: Source, width: int, height: int) -> list[str]:
+    """The picture at its size, in BT.709."""
+    video = source.video
+    if video.alpha:
+        return [scale(width, height, "bt709", "tv"), "format=yuv420p"]
+    if video.hdr or video.primaries in WIDE:
+        return [*tagged(video), *reduced(source, width, height), *standard_dynamic(video)]
+    return [scale(width, height, matrix(video), levels(video)), "format=yuv420p"]
+
+
+def scale(width: int, height: int, matrix_in: str, range_in: str) -> str:
+    """One Lanczos that resizes and brings matrix and range home; unsaid, both would be guessed, and BT.601."""
+    return (
+        f"scale={width}:{height}:flags={FLAGS}:in_color_matrix={matrix_in}:in_range={range_in}"
+        ":out_color_matrix=bt709:out_range=tv"
+    )
+
+
+def tagged(video: Video) -> list[str]:
+    """Say on each frame what the stream says of all; zscale refuses frames that say nothing."""
+    primaries, transfer = video.primaries or "bt2020", video.transfer or "bt709"
+    own_matrix, own_range = video.matrix or "bt2020nc", levels(video)
+    return [f"setparams=color_primaries={primaries}:color_trc={transfer}:colorspace={own_matrix}:range={own_range}"]
+
+
+def reduced(source: Source, width: int, height: int) -> list[str]:
+    """Its size first, still in its own colours: what follows is float, and costs by the pixel."""
+    own = f"in_color_matrix={matrix(source.video)}:out_color_matrix={matrix(source.video)}"
+    own_range = f"in_range={levels(source.video)}:out_range={levels(source.video)}"
+    return [f"scale={width}:{height}:flags={FLAGS}:{own}:{own_range}", "format=yuv420p10le"]
+
+
+def standard_dynamic(video: Video) -> list[str]:
+    """From wide colours, and from the two high-dynamic-range curves, to BT.709 as a screen shows it."""
+    mapped = ["tonemap=mobius:desat=0"] if video.hdr else []
+    return [
+        f"zscale=t=linear:npl={HDR_WHITE_NITS},format=gbrpf32le,zscale=p=bt709",
+        *mapped,
+        "zscale=t=bt709:m=bt709:r=tv,format=yuv420p",
+    ]
+
+
+def matrix(video: Video) -> str:
+    """The scaler's name of the matrix between RGB and what is stored; told by the number of lines where nothing is."""
+    if video.matrix in MATRICES:
+        return MATRICES[video.matrix]
+    return "bt709" if video.lines >= HD_LINES else "smpte170m"
+
+
+def levels(video: Video) -> str:
+    """The scaler's name of the range: 16 to 235, or 0 to 255."""
+    return "pc" if video.full_range else "tv"
