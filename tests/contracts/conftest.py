@@ -98,10 +98,11 @@ def memory_subject(owner_id: int) -> Subject:
 
 def postgres_subject(owner_id: int, settings: Any) -> Subject:
     def pass_seconds(seconds: float) -> None:
-        """The database's clock cannot be turned, so what is due comes nearer."""
+        """The database's clock cannot be turned, so what is due comes nearer, and what was begun goes further back."""
         with closing(psycopg2.connect(settings.migrations_url)) as owner, owner, owner.cursor() as cursor:
-            shift = "UPDATE darkroom.jobs SET due_at = due_at - %s * interval '1 second' WHERE owner_id = %s"
-            cursor.execute(shift, (seconds, owner_id))
+            passed = "- %(seconds)s * interval '1 second'"
+            shift = f"UPDATE darkroom.jobs SET due_at = due_at {passed}, started_at = started_at {passed}"
+            cursor.execute(f"{shift} WHERE owner_id = %(owner_id)s", {"seconds": seconds, "owner_id": owner_id})
 
     ledger, beside = PostgresLedger(settings.database_url), PostgresLedger(settings.database_url)
     return Subject(ledger=ledger, beside=beside, owner_id=owner_id, pass_seconds=pass_seconds)

@@ -199,7 +199,10 @@ def test_a_packaged_copy_of_the_migrations_is_the_same_to_the_database(dsn, tmp_
     [
         "claim(3001, 'worker', 60)",
         "claim_recipe(3001, 'worker', 60)",
+        "claim_order(3001, 'worker', 60)",
         "beat(3001, 1, 60)",
+        "beat(3001, 1, 60, 0.5)",
+        "publish_part(3001, 1, 'aa', 7, 5, '{}', '{}')",
         "fail(3001, 1, 'code', 'reason', 'queued', 0)",
         "finish(3001, 1, 'aa', 7, 5, '{}', '{}', '{}')",
         "cancel(3001)",
@@ -265,6 +268,52 @@ def test_media_from_before_there_were_recipes_have_none(dsn, tmp_path):
 
     ledger = PostgresLedger(dsn)
     assert (ledger.media(1).recipe, ledger.media(1).generation, ledger.status(1).recipe) == ({}, 1, {})
+
+
+def test_programs_of_the_release_before_clips_go_on_beside_a_clip(dsn):
+    """What they send, word for word."""
+    migrate(dsn)
+    ledger = PostgresLedger(dsn)
+    submit = "SELECT * FROM darkroom.submit(7, 'photo', 'plain', 'o/7/x', 'standard', 'batch', NULL, '{}')"
+    clip = ledger.submit(Order(owner_id=7, key="clip", source_key="o/7/y", function="clip", mandatory=("480p",)))
+
+    job_id, media_id, *_ = row(dsn, submit)
+    claimed = row(dsn, f"SELECT * FROM darkroom.claim_recipe({job_id}, 'worker', 60)")
+
+    assert claimed == (job_id, media_id, 7, "photo", "o/7/x", "standard", "batch", {}, 1, {})
+    assert ask(dsn, f"SELECT darkroom.beat({job_id}, 1, 60.0)")
+    assert (ledger.status(job_id).progress, ledger.media(media_id).function) == (None, "photo")
+    with pytest.raises(psycopg2.Error, match="is a clip and stays one"):
+        ask(dsn, submit.replace("plain", "again").replace("o/7/x", "o/7/y").replace("NULL", str(clip.media_id)))
+
+
+def test_what_was_there_before_clips_is_photos_that_can_still_be_finished_and_published_again(dsn, tmp_path):
+    before = tmp_path / "before"
+    before.mkdir()
+    for file in sorted(FOLDER.glob("*.sql"))[:5]:
+        shutil.copy(file, before)
+    migrate(dsn, before)
+    add_jobs(dsn, first=1, last=1, state="running")
+
+    migrate(dsn)
+
+    ledger = PostgresLedger(dsn)
+    assert ask(dsn, "SELECT darkroom.beat(1, 1, 60)")
+    assert ask(dsn, "SELECT darkroom.finish(1, 1, 'aa', 7, 5, '{}', '{}', '{}')")
+    assert (ledger.media(1).function, ledger.media(1).state, ledger.status(1).progress) == ("photo", "ready", None)
+
+
+def test_a_beat_with_progress_changes_no_index_that_one_without_leaves_alone(dsn):
+    """PostgreSQL's own catalogue: no index holds the column, by itself or in a condition or expression."""
+    migrate(dsn)
+
+    definitions = ask(
+        dsn,
+        "SELECT array_agg(pg_get_indexdef(indexrelid)) FROM pg_index WHERE indrelid = 'darkroom.jobs'::regclass",
+    )
+
+    assert len(definitions) == 4
+    assert not [definition for definition in definitions if "progress" in definition]
 
 
 def test_two_ids_that_meet_are_drawn_again(dsn):
