@@ -1,4 +1,4 @@
-"""From a photo's bytes, and what is to be done to it, to its renditions and facts."""
+"""From a photo's bytes or a picture's pixels, and what is to be done to it, to its renditions and facts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ from pipeline.encode import encode
 from pipeline.fingerprint import dominant_colour, perceptual_hash
 from pipeline.headers import Header, read_header
 from pipeline.placeholders import blurhash, thumbhash
-from pipeline.services import Rendered
+from pipeline.services import Encoded, Rendered
 from pipeline.stopwatch import Stopwatch
 from pipeline.verify import verify
 
@@ -52,6 +52,37 @@ def render_photo(
         reduced = reframe(picture.pixels, *size, program.geometry, orientation=picture.orientation)
     with watch.stage("color"):
         unedited = to_srgb(reduced, picture.profile)
+    images, facts = finish_renditions(unedited, frame, ladder, program, watch)
+    height, width = header.upright
+    facts = {**header_facts(header), **facts}
+    return Rendered(width=width, height=height, facts=facts, images=images, timings=watch.timings)
+
+
+def render_picture(pixels: Pixels, ladder: Sequence[PhotoPreset], program: Program | None = None) -> Rendered:
+    """Make every rendition of the ladder, edited, of a picture that is decoded already, such as a clip's poster frame.
+
+    `pixels` is (h, w, 3) uint8 sRGB, upright and C-contiguous. What comes out is what `render_photo` makes of a photo
+    with these pixels; the facts are those of how it looks.
+
+    Raises:
+        UncleanRenditionError: what we made is not fit to be published.
+    """
+    watch, program = Stopwatch(), program or Program()
+    height, width, _ = pixels.shape
+    frame = edited_size(height, width, program.geometry)
+    with watch.stage("resample"):
+        unedited = reframe(pixels, *base_size(*frame, ladder), program.geometry)
+    images, facts = finish_renditions(unedited, frame, ladder, program, watch)
+    return Rendered(width=width, height=height, facts=facts, images=images, timings=watch.timings)
+
+
+def finish_renditions(
+    unedited: Pixels, frame: tuple[int, int], ladder: Sequence[PhotoPreset], program: Program, watch: Stopwatch
+) -> tuple[tuple[Encoded, ...], Mapping[str, Any]]:
+    """The ladder's renditions, verified, and how the picture looks, from the reframed picture in sRGB.
+
+    `frame` is the edited frame's height and width, `unedited` what is drawn of it at `base_size`.
+    """
     with watch.stage("edit"):
         base = program.apply(unedited)
     with watch.stage("resample"):
@@ -61,12 +92,11 @@ def render_photo(
     with watch.stage("encode"):
         images = tuple(encode(pixels, preset) for pixels, preset in zip(finished, ladder, strict=True))
     with watch.stage("placeholders"):
-        facts = {**header_facts(header), **look_facts(smallest_whole(base, pictures, ladder))}
+        facts = look_facts(smallest_whole(base, pictures, ladder))
     with watch.stage("verify"):
         for image in images:
             verify(image)
-    height, width = header.upright
-    return Rendered(width=width, height=height, facts=facts, images=images, timings=watch.timings)
+    return images, facts
 
 
 def covering_size(height: int, width: int, preset: PhotoPreset) -> tuple[int, int]:

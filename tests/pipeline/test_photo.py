@@ -12,7 +12,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from config import LADDERS, Limits, PhotoPreset
 from jobs.errors import Rejected
-from pipeline.photo import base_size, covering_size, render_photo
+from pipeline.photo import base_size, covering_size, render_photo, render_picture
 
 LADDER = LADDERS["standard"]
 LIMITS = Limits()
@@ -237,3 +237,17 @@ def test_a_preset_is_covered_by_the_smallest_picture_it_can_be_cut_from(shape, w
 def test_the_base_is_large_enough_for_a_square_of_a_panorama():
     assert base_size(100, 20_000, LADDER) == (100, 20_000)
     assert base_size(3024, 4032, LADDER) == (810, 1080)
+
+
+def test_a_decoded_picture_has_the_renditions_of_a_photo_with_its_pixels():
+    pixels = scene(1300, 1700)
+
+    of_photo, of_picture = (
+        render_photo(original(1300, 1700, kind="PNG"), LADDER, LIMITS),
+        render_picture(pixels, LADDER),
+    )
+
+    assert [bytes(image.data) for image in of_picture.images] == [bytes(image.data) for image in of_photo.images]
+    assert sizes(of_picture) == sizes(of_photo)
+    assert (of_picture.width, of_picture.height) == (1700, 1300)
+    assert of_picture.facts == {name: of_photo.facts[name] for name in ("thumbhash", "blurhash", "phash", "dominant")}

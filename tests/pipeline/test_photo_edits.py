@@ -15,7 +15,7 @@ from pipeline import photo
 from pipeline.decode import decode
 from pipeline.encode import encode
 from pipeline.headers import read_header
-from pipeline.photo import base_size, decode_scale, draw, render_photo
+from pipeline.photo import base_size, decode_scale, draw, render_photo, render_picture
 
 LADDER = LADDERS["standard"]
 LIMITS = Limits()
@@ -192,3 +192,13 @@ def test_placeholders_and_hashes_show_the_edited_photo():
     assert np.abs(255 - colours[0] - colours[1]).max() <= 60
     assert inverted["thumbhash"] != plain["thumbhash"]
     assert inverted["orientation"] == plain["orientation"]
+
+
+def test_a_decoded_picture_is_edited_as_a_photo_with_its_pixels():
+    crop = Crop(left=0.1, top=0.2, width=0.7, height=0.6)
+    program = Program(geometry=Geometry(rotate=90, straighten=3, crop=crop), steps=(Noted(),), finishing=(Noted(),))
+
+    of_photo = render_photo(original(1300, 1700, kind="PNG"), LADDER, LIMITS, program)
+    of_picture = render_picture(scene(1300, 1700), LADDER, program)
+
+    assert [bytes(image.data) for image in of_picture.images] == [bytes(image.data) for image in of_photo.images]
