@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobs.job import Event, JobState, Order, Publication, Receipt
+from jobs.job import Event, Job, JobState, Order, Publication, Receipt
 from jobs.postgres import PostgresLedger
 
 pytestmark = pytest.mark.server
@@ -122,6 +122,42 @@ def test_of_many_jobs_of_one_media_that_finish_at_once_the_last_asked_for_is_sho
         assert turns[-1] == THREADS - 1
         superseded = [receipt for receipt in receipts if ledgers[0].status(receipt.job_id).code == "superseded"]
         assert len(superseded) == THREADS - len(shown)
+
+
+def test_of_many_clips_of_one_media_that_show_parts_and_finish_at_once_the_last_asked_for_is_shown(ledgers, owner_id):
+    def show_and_finish(ledger: PostgresLedger, job: Job, turn: int) -> bool:
+        return ledger.publish_part(job, publication(turn)) and ledger.finish(job, publication(turn + THREADS))
+
+    for of_media in range(10):
+        first = ledgers[0].submit(order(owner_id, f"{of_media}", function="clip"))
+        more = {"function": "clip", "media_id": first.media_id}
+        further = [ledgers[0].submit(order(owner_id, f"{of_media}.{n}", **more)) for n in range(1, THREADS)]
+        claimed = [ledgers[0].claim(receipt.job_id, "worker", 60) for receipt in (first, *further)]
+
+        assert all(side_by_side(show_and_finish, ledgers, claimed, range(THREADS)))
+
+        told = [event for event in collect(ledgers[0], owner_id) if event.media_id == first.media_id]
+        assert [event.version for event in told] == list(range(1, len(told) + 1))
+        shown = ledgers[0].generations(first.media_id)
+        assert [media.generation for media in shown] == [e.version for e in told if e.topic == "media.ready"]
+        turns = [int(str(media.sha256), 16) - THREADS for media in shown]
+        assert turns == sorted(turns), "an older job replaced what was asked for after it"
+        assert (turns[-1], shown[-1].state) == (THREADS - 1, "ready")
+
+
+def test_a_clip_that_is_cancelled_while_it_shows_a_part_is_usable_or_failed_as_was_told(ledgers, owner_id):
+    for n in range(20):
+        job = ledgers[0].claim(ledgers[0].submit(order(owner_id, f"key {n}", function="clip")).job_id, "worker", 60)
+        acts = [
+            lambda job=job: ledgers[0].publish_part(job, publication(1)),
+            lambda job=job: ledgers[1].cancel(job.job_id),
+        ]
+
+        shown, _ = side_by_side(lambda act: act(), acts)
+
+        topics = [event.topic for event in collect(ledgers[0], owner_id)]
+        assert topics == (["media.usable", "media.incomplete"] if shown else ["media.failed"])
+        assert ledgers[0].media(job.media_id).state == ("usable" if shown else "failed")
 
 
 def test_a_media_whose_jobs_all_fail_at_once_is_told_of_once(ledgers, owner_id):
