@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil
 
+import cv2
 import numpy as np
 from numba import boolean, int16, int32, int64, njit, types, uint8, void
 from numpy.typing import NDArray
@@ -61,7 +62,7 @@ def resample(pixels: Pixels, height: int, width: int, *, orientation: int = 1, b
     if (rows, columns) == (box.height, box.width):
         top, left = int(box.top), int(box.left)  # half a pixel aside, but every pixel as it is
         part = pixels[top : top + rows, left : left + columns]
-        return np.ascontiguousarray(turn_upright(part, orientation))
+        return turn(part, orientation)
     down = filter_table(box.height, rows, box.top, reverse=orientation in FLIPPED)
     across = filter_table(box.width, columns, box.left % 1, reverse=orientation in MIRRORED)
     upright = np.empty((height, width, 3), np.uint8)
@@ -75,6 +76,17 @@ def turn_upright(pixels: Pixels, orientation: int) -> Pixels:
     """A view of the pixels as a person sees them; `orientation` is EXIF's 1-8."""
     pixels = pixels[:: -1 if orientation in FLIPPED else 1, :: -1 if orientation in MIRRORED else 1]
     return pixels.swapaxes(0, 1) if orientation in TRANSPOSED else pixels
+
+
+def turn(pixels: Pixels, orientation: int) -> Pixels:
+    """The same as an array of its own, C-contiguous; the very same where there is nothing to do.
+
+    OpenCV's copies are six to fifty times as fast as NumPy's of such a view.
+    """
+    flipped, mirrored = orientation in FLIPPED, orientation in MIRRORED
+    if flipped or mirrored:
+        pixels = np.asarray(cv2.flip(pixels, -1 if flipped and mirrored else int(mirrored)), np.uint8)
+    return np.ascontiguousarray(cv2.transpose(pixels) if orientation in TRANSPOSED else pixels, np.uint8)
 
 
 @lru_cache(maxsize=64)

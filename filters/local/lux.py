@@ -1,6 +1,7 @@
 """Lux: one slider for a photo that came out too dark, too flat or too bright."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 from numba import float32, njit, types, uint8, void
@@ -46,6 +47,7 @@ class Lux:
     """
 
     amount: float
+    curve: Tones | None = field(default=None, compare=False)  # None: each picture's own
 
     def apply(self, pixels: Pixels) -> Pixels:
         """Tone (h, w, 3) uint8 pixels; the very same array at 0."""
@@ -54,14 +56,19 @@ class Lux:
         height, width, _ = pixels.shape
         toned = np.empty_like(pixels, order="C")
         luma = coarse_luma(pixels)
-        tables, gain = _tables(tone_curve(luma.astype(np.float64) / 255), self.amount / 100), DETAIL * self.amount / 100
+        curve = tone_curve(luma) if self.curve is None else self.curve
+        tables, gain = _tables(curve, self.amount / 100), DETAIL * self.amount / 100
         _tone(pixels.reshape(height, -1), find_base(luma, height, width), tables, gain, toned.reshape(height, -1))
         return toned
 
+    def settled(self, pixels: Pixels) -> Self:
+        """With the tone curve of this picture, (h, w, 3) uint8, for any other."""
+        return replace(self, curve=tone_curve(coarse_luma(pixels)))
 
-def tone_curve(luma: Tones) -> Tones:
-    """What 255 * FINE + 1 tones from 0 to 1 become in a picture of this luma, any shape, 0 to 1."""
-    dark, median, bright = np.percentile(luma, (DARK_SHARE, 50, BRIGHT_SHARE))
+
+def tone_curve(luma: Plane) -> Tones:
+    """What 255 * FINE + 1 tones from 0 to 1 become in a picture of this luma, any shape, in levels."""
+    dark, median, bright = np.percentile(luma.astype(np.float64) / 255, (DARK_SHARE, 50, BRIGHT_SHARE))
     black, white = min(dark, DARKEST), max(bright, BRIGHTEST)
     gamma = _gamma((median - black) / (white - black))
     tones = np.linspace(0, 1, 255 * FINE + 1)

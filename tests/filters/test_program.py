@@ -25,6 +25,19 @@ class Add:
         return pixels + np.uint8(self.more)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Level:
+    """v -> v + the least of the picture, or of the one that settled it."""
+
+    least: int | None = None
+
+    def apply(self, pixels):
+        return pixels + np.uint8(pixels.min() if self.least is None else self.least)
+
+    def settled(self, pixels):
+        return Level(least=int(pixels.min()))
+
+
 PIXELS = np.arange(105, dtype=np.uint8).reshape(5, 7, 3)
 
 
@@ -38,3 +51,12 @@ def test_steps_run_in_order():
 def test_a_program_without_steps_gives_the_very_same_array():
     assert Program().apply(PIXELS) is PIXELS
     assert Program().finish(PIXELS) is PIXELS
+
+
+def test_a_settled_program_does_to_every_picture_what_it_does_to_one():
+    program = Program(steps=(Level(), Add(more=1)), finishing=(Double(),))
+    settled = program.settled(PIXELS + 10)
+
+    np.testing.assert_array_equal(settled.apply(PIXELS + 10), program.apply(PIXELS + 10))
+    np.testing.assert_array_equal(settled.apply(PIXELS + 20), PIXELS + 31)
+    np.testing.assert_array_equal(settled.finish(PIXELS), PIXELS * 2)

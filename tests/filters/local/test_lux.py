@@ -149,3 +149,20 @@ def test_a_slight_change_of_the_picture_changes_the_result_slightly():
     difference = Lux(amount=100).apply(brighter).astype(float) - Lux(amount=100).apply(pixels)
 
     assert np.abs(difference).mean() < 3
+
+
+def test_settled_by_a_picture_it_does_to_it_what_it_did():
+    pixels = scene(75, 56, high=120)
+
+    np.testing.assert_array_equal(Lux(amount=70).settled(pixels).apply(pixels), Lux(amount=70).apply(pixels))
+
+
+def test_settled_it_brings_a_tone_to_the_same_whatever_else_is_in_the_picture():
+    """A dark thing passes by: what stays in the frame keeps its tone, where each picture's own curve would lift it."""
+    room = np.full((96, 96, 3), 150, np.uint8)
+    passing = room.copy()
+    passing[:, :64] = 10
+    settled, far = Lux(amount=100).settled(room), slice(90, 96)
+
+    np.testing.assert_allclose(settled.apply(passing)[:, far], settled.apply(room)[:, far], atol=1)
+    assert Lux(amount=100).apply(passing)[:, far].mean() > settled.apply(room)[:, far].mean() + 10
