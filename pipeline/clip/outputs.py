@@ -3,6 +3,8 @@
 import hashlib
 from pathlib import Path
 
+from pipeline.clip.boxes import erase_user_data
+
 NAME_DIGITS = 32  # hexadecimal, of SHA-256
 
 
@@ -14,7 +16,12 @@ def content_name(file: Path) -> str:
 
 
 def keep(file: Path, out: Path) -> str:
-    """Move a finished file into `out`, a folder on the same disk, under its content's name, which is returned."""
+    """Move a finished file into `out`, a folder on the same disk, under its content's name, which is returned.
+
+    An MP4 loses what ffmpeg wrote about itself.
+    """
+    if file.suffix == ".mp4":
+        erase_user_data(file)
     name = content_name(file)
     file.rename(out / name)
     return name
