@@ -7,14 +7,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import SEEK_END, BytesIO
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import BinaryIO
 
 from config import Settings
 from jobs.errors import Rejected
+from jobs.job import CLIP, PHOTO
 from jobs.s3 import checksum_text, connect_s3, error_code, store_errors
 
 FORM_SECONDS = 15 * 60  # long enough for a slow phone, short enough that a leaked form is soon worthless
 CHUNK_BYTES = 1 << 20
+FAMILIES = {PHOTO: "image/", CLIP: "video/"}  # of content types, by function
+USUAL_TYPES = {PHOTO: "image/jpeg", CLIP: "video/mp4"}
 NAMESPACE = uuid.UUID("0d8e4a53-6c1f-4b1e-9a2e-6f1d2c0b7a94")  # of keys that are made from a caller's
 
 
@@ -22,8 +26,8 @@ NAMESPACE = uuid.UUID("0d8e4a53-6c1f-4b1e-9a2e-6f1d2c0b7a94")  # of keys that ar
 class UploadForm:
     """A multipart/form-data POST that stores one original: the fields in this order, then the file as `file`.
 
-    The browser or app may name another `Content-Type` that begins with `image/`. Until it expires the form can be
-    posted again, and the last post stands: submit the key after the upload has ended.
+    The browser or app may name another `Content-Type` that begins with `image/`, of a clip `video/`. Until it expires
+    the form can be posted again, and the last post stands: submit the key after the upload has ended.
     """
 
     url: str
@@ -34,42 +38,42 @@ class UploadForm:
 
 
 class Originals:
-    """Stores originals under private keys that hold no text of a user's. Threads may share one."""
+    """Stores originals under private keys that hold no text of a user's. Threads may share one.
+
+    A photo may have `limits.photo_bytes`, a clip `limits.clip_bytes`. No file is held in memory.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._bucket = settings.s3_bucket
-        self._limit = settings.limits.photo_bytes
+        self._limits = {PHOTO: settings.limits.photo_bytes, CLIP: settings.limits.clip_bytes}
         self._s3 = connect_s3(settings)
 
-    def form(self, owner_id: int) -> UploadForm:
-        """A form for one original of at most `limits.photo_bytes`, at a new key."""
+    def form(self, owner_id: int, function: str = PHOTO) -> UploadForm:
+        """A form for one original, at a new key."""
         key = original_key(owner_id, uuid.uuid4())
         expires_at = datetime.now(UTC) + timedelta(seconds=FORM_SECONDS)
-        conditions = [["content-length-range", 1, self._limit], ["starts-with", "$Content-Type", "image/"]]
+        limit = self._limits[function]
+        conditions = [["content-length-range", 1, limit], ["starts-with", "$Content-Type", FAMILIES[function]]]
         post = self._s3.generate_presigned_post(self._bucket, key, Conditions=conditions, ExpiresIn=FORM_SECONDS)
         return UploadForm(
             url=post["url"],
-            fields={"Content-Type": "image/jpeg", **post["fields"]},  # only a name: the pipeline reads the bytes
+            fields={"Content-Type": USUAL_TYPES[function], **post["fields"]},  # only a name: the bytes are read later
             source_key=key,
-            bytes_limit=self._limit,
+            bytes_limit=limit,
             expires_at=expires_at,
         )
 
-    def put(self, owner_id: int, key: str, file: Path | bytes) -> str:
+    def put(self, owner_id: int, key: str, file: Path | bytes, function: str = PHOTO) -> str:
         """Store an original once per owner and `key`, the caller's own. Returns its source key.
 
         Raises:
             Rejected: `empty_file`, `too_many_bytes`, or `key_reused` if other bytes were stored by this key.
             StoreUnavailable: it may not be stored; putting it again is safe.
         """
-        source_key = original_key(owner_id, uuid.uuid5(NAMESPACE, f"{owner_id}/{key}"))
         with opened(file) as body:
-            crc32 = self._measure(body)
-            if not self._create(source_key, body, crc32) and self._stored_crc32(source_key) != crc32:
-                raise Rejected("key_reused", f"owner {owner_id} has stored other bytes by the key {key!r}")
-        return source_key
+            return self._put(owner_id, key, body, self._limits[function])
 
-    def adopt(self, owner_id: int, address: str, key: str) -> str:
+    def adopt(self, owner_id: int, address: str, key: str, function: str = PHOTO) -> str:
         """Store a copy of what lies at `address`, s3://bucket/key in the same store, as `put` does.
 
         Raises:
@@ -77,29 +81,27 @@ class Originals:
             StoreUnavailable: it could not be read, or may not be stored; adopting it again is safe.
         """
         bucket, name = parse_address(address)
-        with store_errors(f"to read {address}"):
-            found = self._read(bucket, name)
-        return self.put(owner_id, key, found)
+        with TemporaryFile() as body:  # not a copy within the store, which could replace what another has put there
+            with store_errors(f"to read {address}"):
+                self._fetch(bucket, name, body, self._limits[function])
+            return self._put(owner_id, key, body, self._limits[function])
 
-    def _read(self, bucket: str, name: str) -> bytes:
+    def _put(self, owner_id: int, key: str, body: BinaryIO, limit: int) -> str:
+        source_key = original_key(owner_id, uuid.uuid5(NAMESPACE, f"{owner_id}/{key}"))
+        check_size(body.seek(0, SEEK_END), limit)
+        body.seek(0)
+        crc32 = checksum(body)
+        if not self._create(source_key, body, crc32) and self._stored_crc32(source_key) != crc32:
+            raise Rejected("key_reused", f"owner {owner_id} has stored other bytes by the key {key!r}")
+        return source_key
+
+    def _fetch(self, bucket: str, name: str, body: BinaryIO, limit: int) -> None:
         try:
             found = self._s3.get_object(Bucket=bucket, Key=name)
         except (self._s3.exceptions.NoSuchKey, self._s3.exceptions.NoSuchBucket) as error:
             raise Rejected("missing_original", f"there is nothing at s3://{bucket}/{name}") from error
-        self._check_size(found["ContentLength"])
-        return bytes(found["Body"].read())
-
-    def _measure(self, body: BinaryIO) -> str:
-        """The body's checksum as S3 writes it, if its size is within bounds."""
-        self._check_size(body.seek(0, SEEK_END))
-        body.seek(0)
-        return checksum(body)
-
-    def _check_size(self, size: int) -> None:
-        if size == 0:
-            raise Rejected("empty_file", "the file is empty")
-        if size > self._limit:
-            raise Rejected("too_many_bytes", f"{size:,} bytes are more than the {self._limit:,} that are taken")
+        check_size(found["ContentLength"], limit)
+        body.writelines(found["Body"].iter_chunks(CHUNK_BYTES))
 
     def _create(self, source_key: str, body: BinaryIO, crc32: str) -> bool:
         """Store a body that is not there yet. False: something is."""
@@ -137,6 +139,14 @@ def parse_address(address: str) -> tuple[str, str]:
     if not address.startswith("s3://") or not bucket or not key:
         raise Rejected("bad_address", f"{address!r} is not an address such as s3://bucket/key")
     return bucket, key
+
+
+def check_size(size: int, limit: int) -> None:
+    """Raise Rejected `empty_file` or `too_many_bytes` for a number of bytes that is not taken."""
+    if size == 0:
+        raise Rejected("empty_file", "the file is empty")
+    if size > limit:
+        raise Rejected("too_many_bytes", f"{size:,} bytes are more than the {limit:,} that are taken")
 
 
 def opened(file: Path | bytes) -> BinaryIO:

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from filters.recipe import BUILT_IN_LOOKS, Recipe, RecipeError, canonical, parse_recipe
+from filters.recipe import BUILT_IN_LOOKS, Cut, Recipe, RecipeError, canonical, parse_recipe
 from jobs.errors import Rejected
+from jobs.job import CLIP
 
 
 def read_recipe(recipe: Mapping[str, Any] | Recipe, own_looks: Iterable[str] | None = None) -> Recipe:
@@ -19,6 +20,12 @@ def read_recipe(recipe: Mapping[str, Any] | Recipe, own_looks: Iterable[str] | N
         return parse_recipe(canonical(recipe) if isinstance(recipe, Recipe) else recipe, own_looks)
     except RecipeError as error:
         raise Rejected(error.code, str(error)) from error
+
+
+def check_cut(recipe: Recipe, function: str) -> None:
+    """Raise Rejected `bad_recipe` for a photo's recipe that cuts something out in time."""
+    if function != CLIP and recipe.cut != Cut():
+        raise Rejected("bad_recipe", f"cut: it is for clips, and this was submitted as a {function}")
 
 
 def own_look(recipe: Recipe) -> str | None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import itertools
 import os
 import threading
 import time
@@ -167,6 +168,28 @@ def test_a_look_of_ones_own_can_be_asked_for_once_it_is_added(client, stack, sou
         client.check_recipe({"look": {"name": f"{name}s"}})
 
 
+def test_a_clip_is_submitted_to_its_own_function_with_its_cut_and_what_is_mandatory(client, gearmand, source_key):
+    recipe = {"cut": {"start": 1.5, "end": 6, "mute": True}}
+
+    receipt = client.submit(
+        OWNER, source_key, function="clip", ladder="hevc", recipe=recipe, mandatory=["480p", "720p-hevc"]
+    )
+
+    status = client.status(receipt.job_id)
+    assert (status.function, status.ladder, status.recipe) == ("clip", "hevc", recipe)
+    assert client.media(receipt.media_id).function == "clip"
+    assert waiting(gearmand) == {"clip": 1}
+
+
+def test_one_original_can_be_a_photo_and_a_clip_in_media_of_their_own(client, source_key):
+    receipts = [client.submit(OWNER, source_key, function=function) for function in ("photo", "clip")]
+
+    assert len({receipt.media_id for receipt in receipts}) == 2
+    with pytest.raises(Rejected) as caught:
+        client.submit(OWNER, source_key, key=uuid.uuid4().hex, function="clip", media_id=receipts[0].media_id)
+    assert caught.value.code == "wrong_function"
+
+
 def test_the_batch_lane_is_kept(client, source_key):
     receipt = client.submit(OWNER, source_key, lane="batch")
 
@@ -178,6 +201,14 @@ def test_the_batch_lane_is_kept(client, source_key):
     [
         ({"ladder": "huge"}, "unknown_ladder", "standard"),
         ({"lane": "fast"}, "unknown_lane", "interactive, batch"),
+        ({"function": "hologram"}, "unknown_function", "photo, clip"),
+        ({"ladder": "hevc"}, "unknown_ladder", "no ladder 'hevc' for a photo; there are: standard"),
+        ({"ladder": "huge", "function": "clip"}, "unknown_ladder", "av1, hevc, standard"),
+        ({"mandatory": ["480p"]}, "unknown_rendition", "a photo is published as a whole"),
+        ({"mandatory": ["w640"], "function": "clip"}, "unknown_rendition", "'w640' .* standard has 1080p, 720p, 480p"),
+        ({"mandatory": "480p", "function": "clip"}, "unknown_rendition", "'4'"),
+        ({"recipe": {"cut": {"mute": True}}}, "bad_recipe", "cut: it is for clips, and this was submitted as a photo"),
+        ({"recipe": {"cut": {"start": 3, "end": 2}}, "function": "clip"}, "bad_recipe", "cut: end 2 is not after"),
         ({"owner_id": 0}, "bad_owner", "0"),
         ({"owner_id": "7"}, "bad_owner", "'7'"),
         ({"owner_id": True}, "bad_owner", "True"),
@@ -284,6 +315,34 @@ def test_what_one_thread_learns_of_a_dead_job_server_spares_the_others(settings,
     assert max(costs) < PATIENCE_SECONDS / 2
 
 
+def test_a_recipe_with_a_cut_can_be_checked_for_a_clip_alone(client):
+    recipe = {"cut": {"cover": 2}}
+
+    assert client.check_recipe(recipe, "clip") == parse_recipe(recipe)
+    with pytest.raises(Rejected, match="for clips"):
+        client.check_recipe(recipe)
+
+
+def test_who_waits_is_told_how_the_job_stands_within_a_second(client, stack, source_key):
+    ledger = PostgresLedger(stack.settings.database_url)
+    job = ledger.claim(client.submit(OWNER, source_key, function="clip").job_id, f"worker-{source_key}", 60)
+    told: list[tuple[float, float | None]] = []
+    began = time.monotonic()
+
+    def end() -> None:
+        ledger.beat(job, 60, 0.5)
+        time.sleep(1.2)
+        ledger.cancel(job.job_id)
+
+    threading.Timer(1.0, end).start()
+    client.wait(job.job_id, 10, lambda status: told.append((time.monotonic() - began, status.progress)))
+
+    moments = [moment for moment, _ in told]
+    assert max(late - early for early, late in itertools.pairwise(moments)) < 1
+    assert {progress for _, progress in told} == {None, 0.5}
+    assert min(moment for moment, progress in told if progress) < 2
+
+
 def test_a_wait_ends_when_the_job_does(client, source_key):
     job_id = client.submit(OWNER, source_key).job_id
     threading.Timer(0.3, lambda: client.cancel(job_id)).start()
@@ -323,6 +382,22 @@ def test_an_upload_is_stored_once_and_can_be_submitted(client):
     assert client.upload(OWNER, b"a photo", key="holiday-1") == source_key
     assert client.upload_form(OWNER).source_key != source_key
     assert client.media(client.submit(OWNER, source_key).media_id).source_key == source_key
+
+
+def test_an_upload_is_bounded_by_what_it_is_said_to_be(settings):
+    limits = dataclasses.replace(settings.limits, photo_bytes=3, clip_bytes=4)
+    client = Client(dataclasses.replace(settings, limits=limits))
+    key = uuid.uuid4().hex
+
+    assert client.upload(OWNER, b"1234", key, "clip")
+    assert (client.upload_form(OWNER).bytes_limit, client.upload_form(OWNER, "clip").bytes_limit) == (3, 4)
+    with pytest.raises(Rejected) as caught:
+        client.upload(OWNER, b"1234", key)
+    assert caught.value.code == "too_many_bytes"
+    for store in (lambda: client.upload(OWNER, b"1", key, "hologram"), lambda: client.upload_form(OWNER, "hologram")):
+        with pytest.raises(Rejected) as caught:
+            store()
+        assert caught.value.code == "unknown_function"
 
 
 def test_a_closed_client_can_be_used_again(client, source_key):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -15,12 +16,13 @@ from jobs.s3 import connect_s3
 
 pytestmark = pytest.mark.server
 LIMIT = 1000
+CLIP_LIMIT = 3000
 OWNER = 7
 
 
 @pytest.fixture(scope="module")
 def settings(stack):
-    return dataclasses.replace(stack.settings, limits=Limits(photo_bytes=LIMIT))
+    return dataclasses.replace(stack.settings, limits=Limits(photo_bytes=LIMIT, clip_bytes=CLIP_LIMIT))
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +114,43 @@ def test_an_object_that_lies_elsewhere_is_copied_to_the_owner(originals, s3, set
     assert stored(s3, settings, source_key) == b"bytes"
 
 
+def test_a_clip_may_have_more_bytes_than_a_photo_and_no_more_than_a_clips(originals, s3, settings, key):
+    clip = b"x" * CLIP_LIMIT
+    s3.put_object(Bucket=settings.s3_bucket, Key=f"import/{key}", Body=clip + b"x")
+
+    source_key = originals.put(OWNER, key, clip, "clip")
+
+    assert stored(s3, settings, source_key) == clip
+    for put in (
+        lambda: originals.put(OWNER, key, clip),
+        lambda: originals.put(OWNER, key, clip + b"x", "clip"),
+        lambda: originals.adopt(OWNER, f"s3://{settings.s3_bucket}/import/{key}", key, "clip"),
+    ):
+        with pytest.raises(Rejected) as caught:
+            put()
+        assert caught.value.code == "too_many_bytes"
+
+
+def test_a_large_clip_is_never_held_in_memory(settings, s3, key, tmp_path):
+    size = 40 << 20
+    (tmp_path / "clip").write_bytes(bytes(size))
+    s3.upload_file(str(tmp_path / "clip"), settings.s3_bucket, f"import/{key}")
+    originals = Originals(dataclasses.replace(settings, limits=Limits()))
+    originals.put(OWNER, "small", b"so that all is loaded")
+
+    tracemalloc.start()
+    source_keys = [
+        originals.put(OWNER, key, tmp_path / "clip", "clip"),
+        originals.adopt(OWNER, f"s3://{settings.s3_bucket}/import/{key}", key, "clip"),
+    ]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert source_keys[0] == source_keys[1]
+    assert s3.head_object(Bucket=settings.s3_bucket, Key=source_keys[0])["ContentLength"] == size
+    assert peak < size / 4
+
+
 @pytest.mark.parametrize(
     ("address", "code"),
     [
@@ -164,6 +203,17 @@ def test_a_form_stores_what_is_posted_at_its_own_new_key(originals, s3, settings
     assert stored(s3, settings, form.source_key) == b"bytes"
     assert re.fullmatch(r"o/7/[0-9a-f]{32}", form.source_key)
     assert form.source_key != other.source_key
+
+
+def test_a_clips_form_takes_a_clips_bytes_and_no_other_type(originals):
+    form = originals.form(OWNER, "clip")
+
+    assert form.bytes_limit == CLIP_LIMIT
+    assert form.fields["Content-Type"].startswith("video/")
+    assert post(form, b"x" * CLIP_LIMIT, "video/quicktime") == 204
+    assert post(form, b"x" * (CLIP_LIMIT + 1), "video/mp4") == 400
+    assert post(form, b"x", "image/jpeg") == 403
+    assert post(originals.form(OWNER), b"x", "video/mp4") == 403
 
 
 def test_a_form_takes_the_limit_and_nothing_above_or_empty(originals):
