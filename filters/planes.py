@@ -49,9 +49,16 @@ def planes_of(frame: Pixels, height: int, width: int) -> Planes:
     return Planes(luma.reshape(height, width), blue.reshape(half), red.reshape(half))
 
 
+def rgb_of(frame: bytes | bytearray, height: int, width: int) -> Pixels:
+    """A raw frame as (height, width, 3) uint8 RGB."""
+    pixels = np.empty((height, width, 3), np.uint8)
+    read_planes(planes_of(np.frombuffer(frame, np.uint8), height, width), pixels)
+    return pixels
+
+
 def read_planes(planes: Planes, pixels: Pixels) -> None:
     """Convert to (h, w, 3) uint8 RGB, C-contiguous. Within 0.6 of the formula before it is rounded and clipped."""
-    _read(planes, pixels.reshape(pixels.shape[0], -1))
+    _read(*planes, pixels.reshape(pixels.shape[0], -1))
 
 
 def write_planes(pixels: Pixels, planes: Planes) -> None:
@@ -108,20 +115,20 @@ def _mix(luma: Pixels, blue: Samples, red: Samples, channels: Pixels) -> None:
         channels[2, x] = _level(np.int16(grey + _upper_half(blue[x], np.int16(BLUE_GAIN))))
 
 
-@njit(void(_PLANES, uint8[:, ::1]), cache=True)
-def _read(planes: Planes, samples: Pixels) -> None:
+@njit(void(_PIXELS, _PIXELS, _PIXELS, uint8[:, ::1]), cache=True)
+def _read(luma: Pixels, blues: Pixels, reds: Pixels, samples: Pixels) -> None:
     """Line by line: interpolate the colours, mix, interleave."""
-    rows, columns = planes.blue.shape
+    (rows, columns), (height, width) = blues.shape, luma.shape
     down = np.empty(columns + 2, np.int16)
     blue, red = np.empty(2 * columns, np.int16), np.empty(2 * columns, np.int16)
-    channels = np.empty((3, planes.luma.shape[1]), np.uint8)
-    for y in range(samples.shape[0]):
+    channels = np.empty((3, width), np.uint8)
+    for y in range(height):
         near, line = y >> 1, samples[y]
         far = min(max(near - 1 + 2 * (y & 1), 0), rows - 1)
-        _interpolate(planes.blue[near], planes.blue[far], down, blue)
-        _interpolate(planes.red[near], planes.red[far], down, red)
-        _mix(planes.luma[y], blue, red, channels)
-        for x in range(channels.shape[1]):
+        _interpolate(blues[near], blues[far], down, blue)
+        _interpolate(reds[near], reds[far], down, red)
+        _mix(luma[y], blue, red, channels)
+        for x in range(width):
             line[3 * x], line[3 * x + 1], line[3 * x + 2] = channels[0, x], channels[1, x], channels[2, x]
 
 
