@@ -36,6 +36,15 @@ def rendition_key(
     return f"m/{media_id}/{hashlib.sha256(text.encode()).hexdigest()[:32]}.{extension}"
 
 
+def clip_key(media_id: int, file: str) -> str:
+    """The key `m/<media_id>/<hash>.<extension>` of a clip's rendition in a file that is named after its content.
+
+    Another host's encoder may come to other bytes, so no parameters name them. All lie beside one another, because a
+    playlist names what it plays by the file's name alone.
+    """
+    return f"m/{media_id}/{file}"
+
+
 def edit_parameters(edits: Edits) -> Mapping[str, Any]:
     """What edits add to the hash; nothing if they change nothing, as in the keys from before there were recipes."""
     if edits.recipe == Recipe():

@@ -5,17 +5,37 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from config import Limits, PhotoPreset
-from jobs.errors import NewerRecipe, Rejected
-from jobs.job import Job, Publication, Rendition
+from jobs.errors import HandsDied, NewerRecipe, Rejected
+from jobs.job import CLIP, PHOTO, Job, Publication, Rendition
 from jobs.ladders import find_ladder
 from jobs.ledger import Ledger
 from jobs.recipes import own_look, read_recipe
-from pipeline.keys import rendition_key
-from pipeline.services import Edits, Encoded, OnWait, PhotoHands, Rendered, Services, StoredObject
+from pipeline.clip.model import ClipFile, RenderedClip
+from pipeline.keys import clip_key, rendition_key
+from pipeline.scratch import ORIGINAL, OUT
+from pipeline.services import (
+    ClipRequest,
+    ClipServices,
+    Edits,
+    Encoded,
+    OnWait,
+    PhotoHands,
+    Rendered,
+    Services,
+    Store,
+    StoredObject,
+)
 from pipeline.stopwatch import Stopwatch
+
+# Disk that a clip's renditions may take. All rungs of a phone's clip come to 0.6 of its bytes; what is small for its
+# length comes to more, and is small. Who watches the disk meanwhile sees to the rest.
+RESULTS_PER_ORIGINAL = 2
+LEAST_RESULTS_BYTES = 64 << 20
+PIECE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +71,38 @@ def process_photo(job: Job, services: Services[PhotoHands], limits: Limits, on_w
         objects = name_renditions(job, sha256, ladder, edits, rendered.images)
         services.store.write_all(objects)
     publication = describe(rendered, sha256, objects, {**rendered.timings, **watch.timings})
+    with watch.stage("publish"):
+        published = services.ledger.finish(job, publication)
+    return Processed(published=published, timings={**rendered.timings, **watch.timings})
+
+
+def process_clip(job: Job, services: ClipServices, limits: Limits, on_wait: OnWait) -> Processed:
+    """Make a clip's renditions, store them, and publish them with its record; first the part that is mandatory.
+
+    Running it again writes the same keys, or others where another host's encoder comes to other bytes. `on_wait` is
+    called a few times a second of the render; what it raises ends the job.
+
+    Raises:
+        Rejected: trying again is useless.
+        Unavailable: it may help.
+    """
+    watch = Stopwatch()
+    find_ladder(job.ladder, CLIP)
+    with services.scratch.job() as folder:
+        with watch.stage("fetch"):
+            edits = find_edits(job, services.ledger)
+            sha256 = fetch_clip(job, services, limits, folder)
+        shelf = Shelf(job, services.store, folder)
+
+        def publish_part(part: RenderedClip) -> None:
+            services.ledger.publish_part(job, describe_clip(part, sha256, shelf.put(part.files), part.timings))
+
+        with watch.stage("hands"):
+            request = ClipRequest(folder=folder, ladder=job.ladder, edits=edits, mandatory=job.mandatory)
+            rendered = render_clip(request, services, publish_part, on_wait)
+        with watch.stage("store"):
+            renditions = shelf.put(rendered.files)
+    publication = describe_clip(rendered, sha256, renditions, {**rendered.timings, **watch.timings})
     with watch.stage("publish"):
         published = services.ledger.finish(job, publication)
     return Processed(published=published, timings={**rendered.timings, **watch.timings})
@@ -117,4 +169,97 @@ def describe(
     )
 
 
-PROCESSES: dict[str, Process] = {"photo": process_photo}  # by the function's name at Gearman
+def fetch_clip(job: Job, services: ClipServices, limits: Limits, folder: Path) -> str:
+    """Put the original into the folder, if the disk has room for it and what it comes to. Returns its SHA-256.
+
+    Raises:
+        Rejected: `missing_original`, `too_many_bytes`.
+        DiskShort: there is no room now.
+    """
+    size = services.store.size(job.source_key)
+    if size > limits.clip_bytes:
+        raise Rejected("too_many_bytes", f"{job.source_key} has {size} bytes, and a clip at most {limits.clip_bytes}")
+    services.scratch.require(size + max(LEAST_RESULTS_BYTES, RESULTS_PER_ORIGINAL * size))
+    with (folder / ORIGINAL).open("w+b") as file:
+        services.store.fetch(job.source_key, limits.clip_bytes, file)
+        file.seek(0)
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def render_clip(
+    request: ClipRequest, services: ClipServices, on_part: Callable[[RenderedClip], None], on_wait: OnWait
+) -> RenderedClip:
+    """What the hands make of a clip while the disk has room.
+
+    Raises:
+        DiskShort: it has none, even if that was taken for the clip's fault.
+    """
+
+    def watch_disk(progress: float | None = None, /) -> None:
+        services.scratch.require()
+        on_wait(progress)
+
+    try:
+        return services.hands.render(request, on_part, watch_disk)
+    except (Rejected, HandsDied):
+        services.scratch.require()
+        raise
+
+
+class Shelf:
+    """A clip's place in the store. What was put there once is not sent again."""
+
+    def __init__(self, job: Job, store: Store, folder: Path) -> None:
+        self._job = job
+        self._store = store
+        self._folder = folder / OUT
+        self._stored: dict[str, StoredObject] = {}  # by the file's name, which is its content's
+
+    def put(self, files: Sequence[ClipFile]) -> tuple[Rendition, ...]:
+        """Store the files, and return what the media's record keeps of them."""
+        fresh = {file.file: self._name(file) for file in files if file.file not in self._stored}
+        self._store.write_all(list(fresh.values()))
+        self._stored |= fresh
+        return tuple(map(self._describe, files))
+
+    def _name(self, file: ClipFile) -> StoredObject:
+        path = self._folder / file.file
+        key = clip_key(self._job.media_id, file.file)
+        return StoredObject(key=key, data=path, content_type=file.content_type, crc32=file_crc32(path))
+
+    def _describe(self, file: ClipFile) -> Rendition:
+        stored = self._stored[file.file]
+        return Rendition(
+            name=file.name,
+            width=file.width,
+            height=file.height,
+            bytes=stored.size,
+            crc32=stored.crc32,
+            key=stored.key,
+        )
+
+
+def file_crc32(path: Path) -> int:
+    """A file's CRC-32 as zlib counts it, a piece at a time."""
+    crc32 = 0
+    with path.open("rb") as file:
+        while piece := file.read(PIECE_BYTES):
+            crc32 = zlib.crc32(piece, crc32)
+    return crc32
+
+
+def describe_clip(
+    rendered: RenderedClip, sha256: str, renditions: tuple[Rendition, ...], timings: Mapping[str, float]
+) -> Publication:
+    """All that the ledger is to write of a clip, or of the part of it that is there."""
+    return Publication(
+        sha256=sha256,
+        width=rendered.width,
+        height=rendered.height,
+        facts=rendered.facts,
+        renditions=renditions,
+        timings=timings,
+    )
+
+
+PROCESSES: dict[str, Process] = {PHOTO: process_photo, CLIP: process_clip}  # by the function's name at Gearman

@@ -19,7 +19,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.errors import DiskShort, Unavailable
+from config import MisconfiguredError
+from jobs.errors import DiskShort
 
 MIB = 1 << 20
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -39,7 +40,7 @@ class Scratch:
         """A folder of this process's own inside `directory`, after dead workers' were removed; removed in the end.
 
         Raises:
-            Unavailable: `directory` cannot be made or used, or is somebody else's.
+            MisconfiguredError: `directory` cannot be made or used, or others may write to it.
         """
         with _alone(directory):
             _remove_unheld(directory)
@@ -109,7 +110,9 @@ def _alone(directory: Path) -> Iterator[None]:
         _check_ours(directory)
         lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise Unavailable(f"{directory} cannot hold clips ({error}): name a folder in DARKROOM_SCRATCH_DIR") from error
+        raise MisconfiguredError(
+            f"{directory} cannot hold clips ({error}): name another folder in DARKROOM_SCRATCH_DIR"
+        ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

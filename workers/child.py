@@ -1,4 +1,4 @@
-"""One renderer process, from its start to its death, as the head sees it."""
+"""One renderer process, from its start to its death, as the head sees it; and what is asked of one for photos."""
 
 import contextlib
 import json
@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,13 +17,14 @@ from jobs.errors import HandsDied, Rejected, Unavailable
 from pipeline.services import Edits, Rendered
 from workers import wire
 from workers.exits import OUT_OF_MEMORY
-from workers.sandbox import resident_bytes
+from workers.sandbox import Bounds, group_runs, photo_bounds, resident_bytes
 
 RENDERER = (sys.executable, "-s", "-m", "workers.renderer")
 ROOT = Path(__file__).resolve().parent.parent
 
 START_SECONDS = 120.0  # imports and compiled kernels: 1 s with a warm cache, half a minute on a first run
-DYING_SECONDS = 2.0  # between closing its socket and its end
+DYING_SECONDS = 2.0  # between closing its socket and its end, or between a kill and the end of its programs
+POLL_SECONDS = 0.01
 BEAT_SECONDS = 1.0  # how often a waiting head looks at its other duties
 TAIL_BYTES = 2_000  # of what the child said before it died
 
@@ -36,35 +37,39 @@ TUNING = {
     "OPENBLAS_NUM_THREADS": "1",
     "LANG": "C.UTF-8",
 }
-INHERITED = ("NUMBA_CACHE_DIR", "LD_LIBRARY_PATH")
+INHERITED = ("NUMBA_CACHE_DIR", "LD_LIBRARY_PATH", "PATH")
 
 
 class Child:
     """A started renderer. Not thread-safe: one job at a time is its nature."""
 
-    def __init__(self, command: Sequence[str], limits: Limits) -> None:
+    beat_seconds = BEAT_SECONDS
+
+    def __init__(self, command: Sequence[str], limits: Limits, bounds: Bounds, *descriptors: int) -> None:
+        """`descriptors` are for the process too, and from now on this child's to close."""
         self._limits = limits
+        self._bounds = bounds
         with contextlib.ExitStack() as opened:  # closed again if the process cannot be started
-            self._original, self._result = wire.memory_file("original"), wire.memory_file("result")
-            self._said = wire.notebook("stderr")
-            for descriptor in (self._original, self._result, self._said):
+            for descriptor in descriptors:
                 opened.callback(os.close, descriptor)
+            self._said = wire.notebook("stderr")
+            opened.callback(os.close, self._said)
             self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             opened.enter_context(self._socket)
             with theirs:
-                self._process = self._start(command, (theirs.fileno(), self._original, self._result))
+                self._process = self._start(command, theirs.fileno(), descriptors)
             self._opened = opened.pop_all()
         self.jobs = 0
 
-    def _start(self, command: Sequence[str], inherited: tuple[int, ...]) -> subprocess.Popen[bytes]:
+    def _start(self, command: Sequence[str], theirs: int, others: Sequence[int]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [*command, *map(str, inherited), json.dumps(asdict(self._limits))],
+            [*command, str(theirs), json.dumps(asdict(self._limits)), *map(str, others)],
             env=environment(),
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=self._said,
             stderr=self._said,
-            pass_fds=inherited,
+            pass_fds=(theirs, *others),
             start_new_session=True,
         )
 
@@ -98,47 +103,41 @@ class Child:
             raise Unavailable(f"the renderer cannot start (exit status {status}): {self._tail()}")
         return answer
 
-    def render(self, original: bytes, ladder: str, edits: Edits, on_wait: Callable[[], None]) -> Rendered | Rejected:
-        """What one photo came to. After an exception this child is of no more use: kill it.
-
-        Raises:
-            HandsDied: it died, answered nonsense, or not within the wall limit.
-        """
-        os.ftruncate(self._said, 0)
-        request = wire.request(self._original, original, ladder, edits)
-        with contextlib.suppress(ConnectionError):  # a child that is dead by now is noticed below, with the cause
-            wire.send(self._socket, request)
-        try:
-            return self._read(self._wait(self._limits.photo_wall_seconds, on_wait), ladder)
-        except TimeoutError as error:
-            raise HandsDied(f"wall limit of {self._limits.photo_wall_seconds} s") from error
-        except wire.GarbledError as error:
-            raise HandsDied(f"garbled answer: {error}") from error
-
     def kill(self) -> None:
         """Kill it and everything it started. Safe from any thread."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """Kill it, and forget its memory."""
+        """Kill it, wait until nothing of it runs, and forget its memory."""
         self.kill()
         self._process.wait()
+        self._outlive_group()
         self._opened.close()
 
-    def _read(self, answer: wire.Message | None, ladder: str) -> Rendered | Rejected:
-        if answer is None:
+    def _outlive_group(self) -> None:
+        """Its programs are not ours to wait for, but they may write until they have gone."""
+        end = time.monotonic() + DYING_SECONDS
+        while group_runs(self.pid) and time.monotonic() < end:
+            time.sleep(POLL_SECONDS)
+
+    def _ask(self, request: wire.Message) -> None:
+        os.ftruncate(self._said, 0)
+        with contextlib.suppress(ConnectionError):  # a child that is dead by now is noticed later, with the cause
+            wire.send(self._socket, request)
+
+    def _hear(self, seconds: float, on_wait: Callable[[], None]) -> wire.Message:
+        """Its next message. Raises HandsDied, or TimeoutError after so many seconds."""
+        with believing():
+            message = self._wait(seconds, on_wait)
+        if message is None:
             raise HandsDied(self._cause_of_death())
-        self.jobs += 1
-        outcome = wire.read_answer(answer, self._result, LADDERS[ladder])
-        for descriptor in (self._original, self._result):
-            os.ftruncate(descriptor, wire.KEPT_BYTES)
-        return outcome
+        return message
 
     def _wait(self, seconds: float, on_wait: Callable[[], None]) -> wire.Message | None:
         end = time.monotonic() + seconds
         while (rest := end - time.monotonic()) > 0:
-            self._socket.settimeout(min(rest, BEAT_SECONDS))
+            self._socket.settimeout(min(rest, self.beat_seconds))
             try:
                 return wire.receive(self._socket)
             except TimeoutError:
@@ -149,7 +148,7 @@ class Child:
         with contextlib.suppress(subprocess.TimeoutExpired):  # it may have only closed its socket
             self._process.wait(DYING_SECONDS)
         self.kill()
-        return cause_of_death(self._process.wait(), self._limits, self._tail())
+        return cause_of_death(self._process.wait(), self._bounds, self._tail())
 
     def _tail(self) -> str:
         size = os.fstat(self._said).st_size
@@ -157,12 +156,47 @@ class Child:
         return text.strip()
 
 
-def cause_of_death(status: int, limits: Limits, said: str) -> str:
+class PhotoChild(Child):
+    """A renderer of photos. An original and its renditions pass in memory files, which it keeps."""
+
+    def __init__(self, command: Sequence[str], limits: Limits) -> None:
+        self._original, self._result = wire.memory_file("original"), wire.memory_file("result")
+        super().__init__(command, limits, photo_bounds(limits), self._original, self._result)
+
+    def render(self, original: bytes, ladder: str, edits: Edits, on_wait: Callable[[], None]) -> Rendered | Rejected:
+        """What one photo came to. After an exception this child is of no more use: kill it.
+
+        Raises:
+            HandsDied: it died, answered nonsense, or not within the wall limit.
+        """
+        self._ask(wire.request(self._original, original, ladder, edits))
+        try:
+            answer = self._hear(self._limits.photo_wall_seconds, on_wait)
+        except TimeoutError as error:
+            raise HandsDied(f"wall limit of {self._limits.photo_wall_seconds} s") from error
+        with believing():
+            outcome = wire.read_answer(answer, self._result, LADDERS[ladder])
+        for descriptor in (self._original, self._result):
+            os.ftruncate(descriptor, wire.KEPT_BYTES)
+        self.jobs += 1
+        return outcome
+
+
+@contextlib.contextmanager
+def believing() -> Iterator[None]:
+    """Raise HandsDied for what no honest renderer says inside."""
+    try:
+        yield
+    except wire.GarbledError as error:
+        raise HandsDied(f"garbled answer: {error}") from error
+
+
+def cause_of_death(status: int, bounds: Bounds, said: str) -> str:
     """A renderer's death in words, from its exit status (negative: the signal) and the end of what it said."""
     if status == -signal.SIGXCPU:
-        return f"CPU limit of {limits.photo_cpu_seconds} s"
+        return f"CPU limit of {bounds.cpu_seconds} s"
     if status == OUT_OF_MEMORY:
-        return f"memory limit of {limits.photo_memory_bytes >> 20} MiB"
+        return f"memory limit of {bounds.memory_bytes >> 20} MiB"
     name = signal.Signals(-status).name if status < 0 else f"exit status {status}"
     return f"{name}: {said.splitlines()[-1]}" if said else name
 

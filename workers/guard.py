@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from jobs.errors import LedgerUnavailable
 from jobs.ledger import Ledger
@@ -12,10 +12,6 @@ from workers.hands import ChildHands
 from workers.heartbeat import TICK_SECONDS, Heartbeat
 from workers.log import Log
 from workers.signals import Signals
-
-# Above what all stages may take by their own limits: about 75 s to fetch and as much to store, 145 s for a renderer's
-# start and its photo, and 60 s for the ledger. What drips for longer is stuck.
-LONGEST_JOB_SECONDS = 600.0
 
 log = Log("guard")
 
@@ -28,15 +24,20 @@ class Guard(threading.Thread):
         *,
         worker: str,
         drain_seconds: float,
+        longest_job_seconds: float,
         heartbeat: Heartbeat,
         ledger: Ledger,
-        hands: ChildHands,
+        hands: ChildHands[Any],
         signals: Signals,
     ) -> None:
-        """`ledger` is for leaving alone: a call of another thread that hangs must not keep this one."""
+        """`longest_job_seconds` is above what all stages may take by their own limits: who takes longer is stuck.
+
+        `ledger` is for leaving alone: a call of another thread that hangs must not keep this one.
+        """
         super().__init__(name="guard", daemon=True)
         self._worker = worker
         self._drain_seconds = drain_seconds
+        self._longest_job_seconds = longest_job_seconds
         self._heartbeat = heartbeat
         self._ledger = ledger
         self._hands = hands
@@ -53,7 +54,7 @@ class Guard(threading.Thread):
             return "asked twice"
         if self._signals.seconds > self._drain_seconds:
             return "drained for too long"
-        if self._heartbeat.held_seconds > LONGEST_JOB_SECONDS:
+        if self._heartbeat.held_seconds > self._longest_job_seconds:
             return "stuck"
         return None
 
@@ -63,7 +64,7 @@ class Guard(threading.Thread):
             self._ledger.release(self._worker)  # waits no longer than 3 s
         except LedgerUnavailable as error:
             log.warning("release.failed", worker=self._worker, reason=str(error))  # the lease will expire
-        self._hands.kill()  # not before: the main thread would take it for the photo's fault
+        self._hands.kill()  # not before: the main thread would take it for the media's fault
         os._exit(LEFT)  # the main thread may be anywhere
 
 

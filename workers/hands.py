@@ -2,33 +2,40 @@
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Generic, TypeVar
 
 from config import Limits
-from jobs.errors import Rejected
-from pipeline.services import Edits, Rendered
-from workers.child import RENDERER, Child
+from jobs.errors import Rejected, Unavailable
+from pipeline.clip.model import RenderedClip
+from pipeline.services import ClipRequest, Edits, OnWait, Rendered
+from workers.child import RENDERER, Child, PhotoChild
+from workers.clip_child import CLIP_RENDERER, ClipChild
 from workers.log import Log
 from workers.pauses import pause_seconds
 
-LONGEST_PAUSE_SECONDS = 5.0  # before the next renderer, when one after another died before its first photo was done
+LONGEST_PAUSE_SECONDS = 5.0  # before the next renderer, when one after another died before its first job was done
 NAP_SECONDS = 0.1
+
+C = TypeVar("C", bound=Child)
+T = TypeVar("T")
 
 log = Log("hands")
 
 
-class ChildHands:
+class ChildHands(Generic[C]):
     """`pipeline.services.Hands` as a process of its own, which never holds a credential.
 
-    It is started by the first `start` or `render`, and again after each death. Use from the main thread only: the
-    kernel kills the child when the thread that started it ends.
+    It is started by the first `start` or job, and again after each death. Use from the main thread only: the kernel
+    kills the child when the thread that started it ends.
     """
 
-    def __init__(self, limits: Limits, *, jobs: int, memory_bytes: int, command: Sequence[str] = RENDERER) -> None:
-        self._limits = limits
+    def __init__(self, make: Callable[[], C], *, jobs: int, memory_bytes: int) -> None:
+        """A child is replaced after so many jobs, or when it holds so much resident memory."""
+        self._make = make
         self._jobs = jobs
         self._memory_bytes = memory_bytes
-        self._command = command
-        self._child: Child | None = None
+        self._child: C | None = None
         self._early_deaths = 0
 
     def start(self, on_wait: Callable[[], None] = lambda: None) -> None:
@@ -38,20 +45,6 @@ class ChildHands:
             Unavailable: it does not come up.
         """
         self._ready(on_wait)
-
-    def render(self, original: bytes, ladder: str, edits: Edits, on_wait: Callable[[], None]) -> Rendered:
-        """See `pipeline.services.Hands`."""
-        child = self._ready(on_wait)
-        try:
-            outcome = child.render(original, ladder, edits, on_wait)
-        except BaseException:
-            self.close()
-            raise
-        self._early_deaths = 0
-        self._retire(child)
-        if isinstance(outcome, Rejected):
-            raise outcome
-        return outcome
 
     def kill(self) -> None:
         """Kill the renderer, whatever it is doing. Safe from any thread."""
@@ -64,18 +57,32 @@ class ChildHands:
             self._child.close()
             self._child = None
 
-    def _ready(self, on_wait: Callable[[], None]) -> Child:
+    def _work(self, render: Callable[[C], T | Rejected | Unavailable], on_wait: Callable[[], None]) -> T:
+        """What `render` returns of a child that is ready. A failure that it raises ends the child, none it returns."""
+        child = self._ready(on_wait)
+        try:
+            outcome = render(child)
+        except BaseException:
+            self.close()
+            raise
+        self._early_deaths = 0
+        self._retire(child)
+        if isinstance(outcome, (Rejected, Unavailable)):
+            raise outcome
+        return outcome
+
+    def _ready(self, on_wait: Callable[[], None]) -> C:
         if self._child is not None and not self._child.alive:
-            self.close()  # it died of something between two photos, which is not to be the next one's fault
+            self.close()  # it died of something between two jobs, which is not to be the next one's fault
         if self._child is None:
             self._child = self._start(on_wait)
         return self._child
 
-    def _start(self, on_wait: Callable[[], None]) -> Child:
+    def _start(self, on_wait: Callable[[], None]) -> C:
         rest(pause_seconds(self._early_deaths, longest=LONGEST_PAUSE_SECONDS), on_wait)
         self._early_deaths += 1
         begun = time.monotonic()
-        child = Child(self._command, self._limits)
+        child = self._make()
         try:
             allowed = child.wait_ready(on_wait)
         except BaseException:
@@ -85,10 +92,32 @@ class ChildHands:
         log.info("hands.ready", hands_pid=child.pid, seconds=seconds, resident_bytes=child.resident_bytes, **allowed)
         return child
 
-    def _retire(self, child: Child) -> None:
+    def _retire(self, child: C) -> None:
         if child.jobs >= self._jobs or child.resident_bytes >= self._memory_bytes:
             log.info("hands.retired", hands_pid=child.pid, jobs=child.jobs, resident_bytes=child.resident_bytes)
             self.close()
+
+
+class PhotoHands(ChildHands[PhotoChild]):
+    """`pipeline.services.PhotoHands`."""
+
+    def __init__(self, limits: Limits, *, jobs: int, memory_bytes: int, command: Sequence[str] = RENDERER) -> None:
+        super().__init__(partial(PhotoChild, command, limits), jobs=jobs, memory_bytes=memory_bytes)
+
+    def render(self, original: bytes, ladder: str, edits: Edits, on_wait: Callable[[], None]) -> Rendered:
+        """See `pipeline.services.PhotoHands`."""
+        return self._work(lambda child: child.render(original, ladder, edits, on_wait), on_wait)
+
+
+class ClipHands(ChildHands[ClipChild]):
+    """`pipeline.services.ClipHands`."""
+
+    def __init__(self, limits: Limits, *, jobs: int, memory_bytes: int, command: Sequence[str] = CLIP_RENDERER) -> None:
+        super().__init__(partial(ClipChild, command, limits), jobs=jobs, memory_bytes=memory_bytes)
+
+    def render(self, request: ClipRequest, on_part: Callable[[RenderedClip], None], on_wait: OnWait) -> RenderedClip:
+        """See `pipeline.services.ClipHands`."""
+        return self._work(lambda child: child.render(request, on_part, on_wait), on_wait)
 
 
 def rest(seconds: float, on_wait: Callable[[], None]) -> None:

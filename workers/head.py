@@ -1,7 +1,8 @@
 """The worker: takes tickets from Gearman, claims their jobs, and settles each in the ledger.
 
-    python -m workers.head [--pool PID] [--token TOKEN]
+    python -m workers.head [--function photo|clip] [--pool PID] [--token TOKEN]
 
+It serves one function, so that no clip keeps a photo waiting.
 SIGTERM or SIGINT drains: no further ticket is taken, and the job at hand has `drain_seconds` to end. A second one stops
 at once. A job that is left unfinished is released, so that another worker has it within seconds. Exit statuses:
 
@@ -19,14 +20,15 @@ import threading
 import time
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
 from config import Limits, MisconfiguredError, Settings
 from jobs.errors import DarkroomError, Unavailable
 from jobs.gearman import serve
-from jobs.job import Job, Ticket
+from jobs.job import PHOTO, Job, Ticket
 from jobs.ledger import Ledger
 from jobs.policy import judge
 from jobs.postgres import PostgresLedger
@@ -35,6 +37,7 @@ from pipeline.process import PROCESSES, Processed
 from pipeline.s3 import S3Store
 from pipeline.services import Hands, OnWait, Services
 from workers.exits import LEFT, UNABLE
+from workers.functions import FUNCTIONS, Function, MakeServices
 from workers.guard import Guard, end_process
 from workers.hands import ChildHands
 from workers.heartbeat import DroppedError, Heartbeat
@@ -95,6 +98,16 @@ class Head:
         persist(act, self._signals, seconds=self._settings.lease_seconds)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Worker:
+    """Who works: `name` is that of `worker_name`, `function` one of `workers.functions`."""
+
+    name: str
+    function: str
+    settings: Settings
+    signals: Signals
+
+
 def attempt(job: Job, services: Services[Hands], limits: Limits, check: OnWait) -> Processed | Exception:
     """What comes of running the job: whatever it is, the job is settled."""
     try:
@@ -129,24 +142,35 @@ def main(arguments: Sequence[str]) -> int:
     options = parse(arguments)
     threading.excepthook = end_process
     signals = begin(options.pool)
-    try:
-        settings = Settings.load()
-        hands = start_hands(settings, signals)
-    except StoppedError:
-        return 0
-    except MisconfiguredError as error:
-        log.error("worker.unable", reason=str(error))  # noqa: TRY400 - the message says it all
-        return UNABLE
-    except Unavailable as error:
-        log.warning("worker.left", reason=str(error))
-        return LEFT
-    run(worker_name(os.getpid(), options.token or secrets.token_hex(3)), settings, hands, signals)
+    function = FUNCTIONS[options.function]
+    os.nice(function.niceness)
+    with ExitStack() as opened:
+        try:
+            settings = Settings.load()
+            make_services = opened.enter_context(function.services(settings))
+            hands = start_hands(function, settings, signals)
+        except StoppedError:
+            return 0
+        except MisconfiguredError as error:
+            log.error("worker.unable", reason=str(error))  # noqa: TRY400 - the message says it all
+            return UNABLE
+        except Unavailable as error:
+            log.warning("worker.left", reason=str(error))
+            return LEFT
+        worker = Worker(
+            name=worker_name(os.getpid(), options.token or secrets.token_hex(3)),
+            function=options.function,
+            settings=settings,
+            signals=signals,
+        )
+        run(worker, hands, make_services)
     return 0
 
 
 def parse(arguments: Sequence[str]) -> Namespace:
     """The command line."""
     parser = member_parser("python -m workers.head")
+    parser.add_argument("--function", choices=FUNCTIONS, default=PHOTO, help="what it serves (default: photo)")
     parser.add_argument("--token", help="the last part of this worker's name, given by a pool")
     return parser.parse_args(arguments)
 
@@ -156,45 +180,47 @@ def worker_name(pid: int, token: str) -> str:
     return f"{socket.gethostname()}:{pid}:{token}"
 
 
-def start_hands(settings: Settings, signals: Signals) -> ChildHands:
+def start_hands(function: Function, settings: Settings, signals: Signals) -> ChildHands[Any]:
     """A warm renderer, started before this process opens any connection.
 
     Raises:
         StoppedError: asked to stop meanwhile.
         Unavailable: it does not come up.
     """
-    hands = ChildHands(settings.limits, jobs=settings.hands_jobs, memory_bytes=settings.hands_memory_bytes)
+    hands = function.hands(settings)
     hands.start(signals.check)
     return hands
 
 
-def run(name: str, settings: Settings, hands: ChildHands, signals: Signals) -> None:
+def run(worker: Worker, hands: ChildHands[Any], make_services: MakeServices) -> None:
     """Serve tickets until asked to stop, and let the job at hand end."""
+    settings, function = worker.settings, FUNCTIONS[worker.function]
     ledger, beats_ledger, guards_ledger = (PostgresLedger.from_settings(settings) for _ in range(3))
-    heartbeat = Heartbeat(beats_ledger, settings.lease_seconds)
+    heartbeat = Heartbeat(beats_ledger, settings.lease_seconds, function.beat_seconds)
     threading.Thread(target=heartbeat.keep, name="heartbeat", daemon=True).start()
     guard = Guard(
-        worker=name,
+        worker=worker.name,
         drain_seconds=settings.drain_seconds,
+        longest_job_seconds=function.longest_job_seconds(settings.limits),
         heartbeat=heartbeat,
         ledger=guards_ledger,
         hands=hands,
-        signals=signals,
+        signals=worker.signals,
     )
     guard.start()
     store = S3Store(connect_s3(settings), settings.s3_bucket)
-    services = Services(store=store, ledger=ledger, hands=hands)
-    head = Head(name=name, services=services, settings=settings, heartbeat=heartbeat, signals=signals)
-    log.info("worker.ready", worker=name)
+    services = make_services(store=store, ledger=ledger, hands=hands)
+    head = Head(name=worker.name, services=services, settings=settings, heartbeat=heartbeat, signals=worker.signals)
+    log.info("worker.ready", worker=worker.name, function=worker.function)
     serve(
         settings.gearman_servers,
-        dict.fromkeys(PROCESSES, head.work),
-        keep_going=lambda: not signals.times,
-        name=name,
+        {worker.function: head.work},
+        keep_going=lambda: not worker.signals.times,
+        name=worker.name,
         connect_timeout_seconds=settings.connect_timeout_seconds,
     )
     hands.close()
-    log.info("worker.drained", worker=name)
+    log.info("worker.drained", worker=worker.name)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Keeping the lease of the job at hand, and noticing that it was lost."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,15 +25,20 @@ class DroppedError(DarkroomError):
 class Heartbeat:
     """Renews the lease of one job at a time. One thread holds the job; another calls `tick` a few times a second."""
 
-    def __init__(self, ledger: Ledger, lease_seconds: float) -> None:
+    def __init__(self, ledger: Ledger, lease_seconds: float, beat_seconds: float = math.inf) -> None:
+        """It beats every `beat_seconds`, or three times a lease if that is more often."""
         self._ledger = ledger
         self._lease_seconds = lease_seconds
+        self._beat_seconds = min(beat_seconds, lease_seconds / BEATS_A_LEASE)
         self._held: _Held | None = None
 
     @contextmanager
     def holding(self, job: Job) -> Iterator[OnWait]:
-        """Keep the job's lease inside. Yields a check to be called meanwhile: it raises DroppedError."""
-        held = self._held = _Held(job, time.monotonic() + self._lease_seconds / BEATS_A_LEASE)
+        """Keep the job's lease inside. Yields a check to be called meanwhile: it raises DroppedError.
+
+        The progress that it is given goes into the ledger with the next beat.
+        """
+        held = self._held = _Held(job, time.monotonic() + self._beat_seconds)
         try:
             yield held.check
         finally:
@@ -56,8 +62,8 @@ class Heartbeat:
         if held is None or held.lost or time.monotonic() < held.beat_at:
             return
         try:
-            held.lost = not self._ledger.beat(held.job, self._lease_seconds)
-            held.beat_at = time.monotonic() + self._lease_seconds / BEATS_A_LEASE
+            held.lost = not self._ledger.beat(held.job, self._lease_seconds, held.progress)
+            held.beat_at = time.monotonic() + self._beat_seconds
         except LedgerUnavailable as error:
             held.beat_at = time.monotonic() + AGAIN_SECONDS
             log.warning("beat.failed", job_id=held.job.job_id, reason=str(error))

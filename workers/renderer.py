@@ -1,15 +1,13 @@
-"""The hands: a process that turns a stranger's photo into renditions and can reach nothing else.
+"""The hands of photos: a process that turns a stranger's photo into renditions and can reach nothing else.
 
-    python -m workers.renderer SOCKET ORIGINAL RESULT LIMITS
+    python -m workers.renderer SOCKET LIMITS ORIGINAL RESULT
 
-The first three are descriptors inherited from the head (see `workers.wire`), the last `config.Limits` as JSON. It
+All but LIMITS, which is `config.Limits` as JSON, are descriptors inherited from the head (see `workers.wire`). It
 reports what the machine let it give up, then answers one request after another until the head closes the socket.
 What is not the photo's fault ends it: the head tells the cause from its exit status, and starts another.
 """
 
 import json
-import os
-import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -17,33 +15,23 @@ from collections.abc import Callable, Sequence
 from config import LADDERS, Limits, PhotoPreset
 from jobs.errors import Rejected
 from pipeline.services import Edits, Rendered
-from workers import sandbox, wire
-from workers.exits import OUT_OF_MEMORY
+from workers import wire
+from workers.confined import Answer, serve
+from workers.sandbox import photo_bounds
 
 Render = Callable[[bytes, Sequence[PhotoPreset], Limits, Edits], Rendered]
 
 
 def main(arguments: Sequence[str], load: Callable[[], Render]) -> int:
-    """Confine this process around the renderer that `load` makes, and serve. Returns the exit status.
+    """Serve with the renderer that `load` makes. Returns the exit status."""
+    connection, limits = socket.socket(fileno=int(arguments[0])), Limits(**json.loads(arguments[1]))
+    original, result = map(int, arguments[2:])
 
-    `load` runs between the two halves of the confinement: after the network is left, which works only before the first
-    thread, and before memory is bounded, which has to know what the libraries take.
-    """
-    connection, original, result = socket.socket(fileno=int(arguments[0])), int(arguments[1]), int(arguments[2])
-    limits = Limits(**json.loads(arguments[3]))
-    isolated = sandbox.leave_network()
-    sandbox.renounce_privileges()
-    sandbox.follow_parent(signal.SIGKILL)
-    render = load()
-    sandbox.limit_resources(limits)
-    wire.send(connection, {"network_isolated": isolated})
-    try:
-        while request := wire.receive(connection):
-            sandbox.allow_cpu(limits.photo_cpu_seconds)
-            wire.send(connection, answer(request, render, limits, original, result))
-    except MemoryError:
-        os._exit(OUT_OF_MEMORY)  # at once: unwinding needs memory too
-    return 0
+    def load_answer() -> Answer:
+        render = load()
+        return lambda request: answer(request, render, limits, original, result)
+
+    return serve(connection, photo_bounds(limits), load_answer)
 
 
 def answer(request: wire.Message, render: Render, limits: Limits, original: int, result: int) -> wire.Message:

@@ -5,17 +5,53 @@ Limits are set by the process on itself; the wall clock is the head's business (
 
 import ctypes
 import math
+import os
 import resource
 import signal
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+import psutil
 
 from config import Limits
 
 OPEN_FILES = 64
-WRITTEN_BYTES = 64 << 20  # the largest file a renderer may write, its answer's renditions included
+PHOTO_FILE_BYTES = 64 << 20  # its answer's renditions included
 
 CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWNET = 0x08000000, 0x10000000, 0x40000000  # sched.h
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38  # prctl.h
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """What a renderer may take for a job.
+
+    The programs that it starts inherit its limits, each for itself, and cannot have more than the kernel's hard ones.
+    """
+
+    cpu_seconds: int
+    memory_bytes: int  # growth of its address space above what the libraries take
+    file_bytes: int  # the largest file that it may write
+    program_memory_bytes: int = 0  # address space of a program that it starts
+
+
+def photo_bounds(limits: Limits) -> Bounds:
+    """The bounds of a photo, which is rendered without any other program."""
+    return Bounds(
+        cpu_seconds=limits.photo_cpu_seconds, memory_bytes=limits.photo_memory_bytes, file_bytes=PHOTO_FILE_BYTES
+    )
+
+
+def clip_bounds(limits: Limits) -> Bounds:
+    """The bounds of a clip, whose poster frame is rendered as a photo."""
+    return Bounds(
+        cpu_seconds=limits.clip_cpu_seconds,
+        memory_bytes=limits.photo_memory_bytes,
+        file_bytes=limits.clip_bytes,
+        program_memory_bytes=limits.clip_memory_bytes,
+    )
+
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -43,14 +79,15 @@ def renounce_privileges() -> None:
     _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
-def limit_resources(limits: Limits) -> None:
+def limit_resources(bounds: Bounds) -> None:
     """Bound memory, files and core dumps from here on.
 
     Memory is bounded as growth of the address space: the libraries alone reserve half a gigabyte of it, most never
     touched.
     """
-    _limit(resource.RLIMIT_AS, address_space_bytes() + limits.photo_memory_bytes)
-    _limit(resource.RLIMIT_FSIZE, WRITTEN_BYTES)
+    own_bytes = address_space_bytes() + bounds.memory_bytes
+    _limit(resource.RLIMIT_AS, own_bytes, max(own_bytes, bounds.program_memory_bytes))
+    _limit(resource.RLIMIT_FSIZE, bounds.file_bytes)
     _limit(resource.RLIMIT_NOFILE, OPEN_FILES)
     _limit(resource.RLIMIT_CORE, 0)
 
@@ -80,7 +117,26 @@ def resident_bytes(pid: int) -> int:
     return pages * resource.getpagesize()
 
 
-def _limit(what: int, value: int) -> None:
+def group_runs(group: int) -> bool:
+    """Whether any process of the group runs. One that has died and is not yet buried by its parent does not."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return any(map(partial(_runs_in, group), psutil.process_iter()))
+
+
+def _runs_in(group: int, process: psutil.Process) -> bool:
+    try:
+        return os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE
+    except (ProcessLookupError, psutil.NoSuchProcess):
+        return False
+
+
+def _limit(what: int, value: int, most: int | None = None) -> None:
+    """Set the limit, and as the hard one `most`, by default the same; none above the hard one that there is."""
     _, hard = resource.getrlimit(what)
-    ceiling = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(what, (ceiling, ceiling))
+    ceiling = value if most is None else most
+    if hard != resource.RLIM_INFINITY:
+        ceiling = min(ceiling, hard)
+    resource.setrlimit(what, (min(value, ceiling), ceiling))

@@ -1,7 +1,9 @@
 """The pool: this machine's processes, each started again when it dies.
 
-    python -m workers.supervisor [--photo N] [--sweep N] [--relay N]
+    python -m workers.supervisor [--photo N] [--clip N] [--sweep N] [--relay N]
 
+Workers for clips are nice: a photo that comes while a clip is made takes the core. Without numbers there is a worker
+for photos a core, and one for clips if there are two cores.
 SIGTERM or SIGINT is passed on, and the pool ends when all have drained; a second one makes them leave at once. Exit
 statuses: 0, and 78 when a process could not begin at all, which its last log line explains.
 """
@@ -14,19 +16,23 @@ import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from config import MisconfiguredError, Settings
 from jobs.errors import LedgerUnavailable
+from jobs.job import CLIP
 from jobs.ledger import Ledger
 from jobs.postgres import PostgresLedger
+from pipeline import scratch
 from workers.exits import LEFT, UNABLE
+from workers.functions import FUNCTIONS
 from workers.head import worker_name
 from workers.log import Log
 from workers.pauses import pause_seconds
 from workers.signals import Signals
 from workers.start import begin
 
-MODULES = {"photo": "workers.head", "sweep": "workers.sweeper", "relay": "workers.relay"}
+MODULES = {"sweep": "workers.sweeper", "relay": "workers.relay"}  # of members that are no workers
 TICK_SECONDS = 0.1
 GRACE_SECONDS = 5.0  # beyond drain_seconds, and after a second request, before the kernel ends what is left
 STEADY_SECONDS = 10.0  # who lived for so long did not die of its start
@@ -57,8 +63,9 @@ class Member:
     @property
     def command(self) -> list[str]:
         """What its next process runs."""
-        token = ["--token", self._token] if self.kind == "photo" else []
-        return [sys.executable, "-m", MODULES[self.kind], "--pool", str(os.getpid()), *token]
+        module = [MODULES[self.kind]] if self.kind in MODULES else ["workers.head", "--function", self.kind]
+        token = [] if self.kind in MODULES else ["--token", self._token]
+        return [sys.executable, "-m", *module, "--pool", str(os.getpid()), *token]
 
     @property
     def facts(self) -> dict[str, object]:
@@ -68,7 +75,7 @@ class Member:
     @property
     def holds_leases_as(self) -> str | None:
         """Its worker's name, if it is one."""
-        return worker_name(self.process.pid, self._token) if self.process and self.kind == "photo" else None
+        return worker_name(self.process.pid, self._token) if self.process and self.kind in FUNCTIONS else None
 
     def reap(self) -> None:
         """Note that its process has ended, and when to start the next."""
@@ -81,8 +88,18 @@ class Member:
 class Pool:
     """Members that are kept alive until the pool is asked to stop."""
 
-    def __init__(self, members: Sequence[Member], ledger: Ledger, signals: Signals, drain_seconds: float) -> None:
+    def __init__(
+        self,
+        members: Sequence[Member],
+        ledger: Ledger,
+        signals: Signals,
+        *,
+        drain_seconds: float,
+        scratch_directory: Path,
+    ) -> None:
+        """What a dead worker left in the `scratch_directory` is removed."""
         self._members = members
+        self._scratch_directory = scratch_directory
         self._ledger = ledger
         self._signals = signals
         self._drain_seconds = drain_seconds
@@ -125,6 +142,8 @@ class Pool:
         write("pool.ended", **member.facts, status=status)
         if status not in (0, LEFT) and member.holds_leases_as:
             self._release(member.holds_leases_as)
+        if member.kind == CLIP and status != 0:
+            self._clear_scratch()
         if status == UNABLE and not self._stopping:
             log.error(
                 "pool.unable", **member.facts, reason="it could not begin, and would not the next time: see above"
@@ -138,6 +157,12 @@ class Pool:
             log.warning("pool.released", worker=worker, jobs=self._ledger.release(worker))
         except LedgerUnavailable as error:
             log.warning("release.failed", worker=worker, reason=str(error))  # the leases will expire
+
+    def _clear_scratch(self) -> None:
+        try:
+            log.info("pool.cleared", folders=scratch.clear(self._scratch_directory))
+        except MisconfiguredError as error:
+            log.warning("clear.failed", reason=str(error))  # the next worker will tell, too
 
     def _pass_on(self) -> None:
         """Pass on each request to stop once; the members leave at once on the second."""
@@ -166,13 +191,20 @@ def main(arguments: Sequence[str]) -> int:
         return UNABLE
     members = [Member(kind, number) for kind, count in counts.items() for number in range(1, count + 1)]
     ledger = PostgresLedger.from_settings(settings)
-    return Pool(members, ledger, signals, settings.drain_seconds).run()
+    scratch_directory = Path(settings.scratch_dir)
+    return Pool(
+        members, ledger, signals, drain_seconds=settings.drain_seconds, scratch_directory=scratch_directory
+    ).run()
 
 
 def parse(arguments: Sequence[str]) -> Mapping[str, int]:
     """How many processes of each kind the command line asks for."""
     parser = ArgumentParser(prog="python -m workers.supervisor")
-    parser.add_argument("--photo", type=int, default=os.cpu_count(), help="workers for photos (default: one a core)")
+    cores = os.cpu_count() or 1
+    parser.add_argument("--photo", type=int, default=cores, help="workers for photos (default: one a core)")
+    parser.add_argument(
+        "--clip", type=int, default=int(cores > 1), help="workers for clips (default: 1 if there are two cores)"
+    )
     parser.add_argument("--sweep", type=int, default=1, help="sweepers (default: 1)")
     parser.add_argument("--relay", type=int, default=1, help="event relays (default: 1)")
     return vars(parser.parse_args(arguments))

@@ -1,4 +1,4 @@
-"""What passes between a head and its hands: JSON packets, and two memory files for the bytes.
+"""What passes between a head and its hands: JSON packets, and for photos two memory files for the bytes.
 
 The head creates both memory files and the child inherits them: the original and a look of one's own lie in one, the
 renditions come back in the other. The head never maps a file that the child can shorten, and believes nothing of an
@@ -11,7 +11,8 @@ import math
 import os
 import re
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from config import PhotoPreset
@@ -130,9 +131,16 @@ def read_answer(message: Message, descriptor: int, ladder: Sequence[PhotoPreset]
     Raises:
         GarbledError: a field is missing, of the wrong kind or out of its range.
     """
+    with suspicion():
+        return read_rejected(message) if "code" in message else _rendered(message, descriptor, ladder)
+
+
+@contextmanager
+def suspicion() -> Iterator[None]:
+    """Raise GarbledError for whatever reading a wrong field raises inside."""
     try:
-        return _rejected(message) if "code" in message else _rendered(message, descriptor, ladder)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
         raise GarbledError(f"{type(error).__name__}: {error}") from error
 
 
@@ -151,7 +159,8 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
 
 
-def _rejected(message: Message) -> Rejected:
+def read_rejected(message: Message) -> Rejected:
+    """What `rejected_answer` told. Raises what a wrong field does, as the readers below: see `suspicion`."""
     code, reason = message["code"], message["reason"]
     if not CODE.fullmatch(code):
         raise ValueError(f"code {code!r:.40}")
@@ -160,11 +169,11 @@ def _rejected(message: Message) -> Rejected:
 
 def _rendered(message: Message, descriptor: int, ladder: Sequence[PhotoPreset]) -> Rendered:
     return Rendered(
-        width=_side(message["width"]),
-        height=_side(message["height"]),
-        facts=_facts(message["facts"]),
+        width=read_side(message["width"]),
+        height=read_side(message["height"]),
+        facts=read_facts(message["facts"]),
         images=_images(message["images"], descriptor, ladder),
-        timings=_timings(message["timings"]),
+        timings=read_timings(message["timings"]),
     )
 
 
@@ -184,27 +193,30 @@ def _image(claim: Any, preset: PhotoPreset, descriptor: int, offset: int) -> Enc
         raise ValueError(f"{preset.name} of {size!r:.40} bytes")
     return Encoded(
         name=preset.name,
-        width=_side(claim["width"], at_most=preset.width),
-        height=_side(claim["height"]),
+        width=read_side(claim["width"], at_most=preset.width),
+        height=read_side(claim["height"]),
         content_type=kind,
         extension=CONTENT_TYPES[kind],
         data=take(descriptor, size, offset),
     )
 
 
-def _side(value: Any, at_most: int = 0x7FFF_FFFF) -> int:
+def read_side(value: Any, at_most: int = 0x7FFF_FFFF) -> int:
+    """A width or height in pixels."""
     if type(value) is not int or not 0 < value <= at_most:
         raise ValueError(f"a side of {value!r:.40} pixels")
     return value
 
 
-def _facts(value: Any) -> Mapping[str, Any]:
+def read_facts(value: Any) -> Mapping[str, Any]:
+    """What a media's record keeps of it."""
     if not isinstance(value, dict):
         raise TypeError("facts are no object")
     return value
 
 
-def _timings(value: Any) -> Mapping[str, float]:
+def read_timings(value: Any) -> Mapping[str, float]:
+    """Milliseconds by stage."""
     timings = {stage: float(milliseconds) for stage, milliseconds in value.items()}
     if not all(TIMING.fullmatch(stage) and math.isfinite(timings[stage]) for stage in timings):
         raise ValueError("a timing has no proper name, or is not finite")

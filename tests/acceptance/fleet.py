@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -38,15 +39,16 @@ class Fleet:
         self._programs.append(program)
         return program
 
-    def worker(self, **settings: object) -> "Program":
+    def worker(self, function: str = "photo", **settings: object) -> "Program":
         """A worker that is ready to work."""
-        worker = self.start("workers.head", **settings)
+        worker = self.start("workers.head", "--function", function, **settings)
         worker.wait_for_event("worker.ready")
         return worker
 
-    def pool(self) -> "Program":
+    def pool(self, function: str = "photo", **settings: object) -> "Program":
         """A pool of one worker and a sweeper, both ready."""
-        pool = self.start("workers.supervisor", "--photo", "1", "--relay", "0")
+        counts = {"--photo": "0", "--clip": "0", "--relay": "0"} | {f"--{function}": "1"}
+        pool = self.start("workers.supervisor", *chain.from_iterable(counts.items()), **settings)
         pool.wait_for_event("worker.ready")
         return pool
 

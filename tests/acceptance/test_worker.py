@@ -161,7 +161,7 @@ def test_a_worker_that_is_asked_twice_leaves_also_while_the_ledger_hangs(fleet):
 
 
 def test_a_killed_pool_takes_everything_it_started_along(fleet):
-    pool = fleet.start("workers.supervisor", "--photo", "1")
+    pool = fleet.start("workers.supervisor", "--photo", "1", "--clip", "0")
     pool.wait_for_event("worker.ready")
     members = psutil.Process(pool.process.pid).children()
 

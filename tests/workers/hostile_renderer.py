@@ -74,7 +74,7 @@ def work(argument, ladder):
 
 def write(argument, ladder):
     """Write more than a renderer may."""
-    os.truncate(int(sys.argv[3]), 1 << 30)
+    os.truncate(int(sys.argv[4]), 1 << 30)
 
 
 def hang_up(argument, ladder):

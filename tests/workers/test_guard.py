@@ -4,8 +4,10 @@ import pytest
 
 from jobs.errors import LedgerUnavailable
 from workers.exits import LEFT
-from workers.guard import LONGEST_JOB_SECONDS, Guard
+from workers.guard import Guard
 from workers.signals import Signals
+
+LONGEST_JOB_SECONDS = 600.0
 
 
 class EndedError(Exception):
@@ -24,6 +26,7 @@ class Surroundings:
         self.guard = Guard(
             worker="worker",
             drain_seconds=drain_seconds,
+            longest_job_seconds=LONGEST_JOB_SECONDS,
             heartbeat=self,
             ledger=self,
             hands=self,

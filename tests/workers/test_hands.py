@@ -13,8 +13,9 @@ from config import LADDERS, Limits
 from filters.recipe import parse_recipe
 from jobs.errors import HandsDied, Rejected, Unavailable
 from pipeline.services import Edits
-from workers.child import Child, cause_of_death
-from workers.hands import ChildHands
+from workers.child import PhotoChild, cause_of_death
+from workers.hands import PhotoHands
+from workers.sandbox import photo_bounds
 
 HOSTILE = (sys.executable, "-s", str(Path(__file__).with_name("hostile_renderer.py")))
 LIMITS = Limits(photo_cpu_seconds=1, photo_wall_seconds=60, photo_memory_bytes=256 << 20)
@@ -35,7 +36,7 @@ def hasty_hands():
 
 
 def make(**changes):
-    return ChildHands(**{"limits": LIMITS, "jobs": 1000, "memory_bytes": 1 << 30, "command": HOSTILE} | changes)
+    return PhotoHands(**{"limits": LIMITS, "jobs": 1000, "memory_bytes": 1 << 30, "command": HOSTILE} | changes)
 
 
 def render(hands, order, on_wait=lambda: None):
@@ -234,7 +235,7 @@ def test_a_renderer_that_cannot_be_started_leaves_no_descriptor_open():
 
     for _ in range(5):
         with pytest.raises(FileNotFoundError):
-            Child(["/no/such/renderer"], LIMITS)
+            PhotoChild(["/no/such/renderer"], LIMITS)
 
     assert open_pipes_and_sockets() <= before  # not equal: what earlier tests dropped may be collected meanwhile
 
@@ -269,4 +270,4 @@ def test_a_killed_head_takes_its_hands_along(tmp_path):
     ],
 )
 def test_a_cause_of_death_names_the_signal_or_the_limit(status, said, cause):
-    assert cause_of_death(status, LIMITS, said) == cause
+    assert cause_of_death(status, photo_bounds(LIMITS), said) == cause

@@ -24,8 +24,8 @@ class Answers:
         self.answers = list(answers)
         self.beats = []
 
-    def beat(self, job, lease_seconds):
-        self.beats.append((job, lease_seconds))
+    def beat(self, job, lease_seconds, progress):
+        self.beats.append((job, lease_seconds, progress))
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -51,7 +51,7 @@ def test_the_lease_is_renewed_every_third_of_it(clock):
         tick_every_second(heartbeat, clock, 20)
         check()
 
-    assert ledger.beats == [(JOB, 15)] * 4
+    assert ledger.beats == [(JOB, 15, None)] * 4
 
 
 def test_a_short_job_costs_no_beat(clock):
@@ -95,3 +95,26 @@ def test_the_time_a_job_is_held_is_known_and_ends_with_it(clock):
         clock.now += 7
         assert heartbeat.held_seconds == 7
     assert heartbeat.held_seconds == 0
+
+
+def test_a_clips_lease_is_renewed_more_often_and_each_beat_tells_the_newest_progress(clock):
+    ledger = Answers(*[True] * 10)
+    heartbeat = Heartbeat(ledger, 15, beat_seconds=1.0)
+
+    with heartbeat.holding(JOB) as check:
+        for hundredths in (0, 10, 20, 30):
+            check(hundredths / 100)
+            check()  # which knows of no progress, and leaves it as it was
+            tick_every_second(heartbeat, clock, 1)
+
+    assert [progress for _, _, progress in ledger.beats] == [0.0, 0.1, 0.2, 0.3]
+
+
+def test_beats_are_never_rarer_than_a_third_of_the_lease(clock):
+    ledger = Answers(*[True] * 10)
+    heartbeat = Heartbeat(ledger, 3, beat_seconds=60.0)
+
+    with heartbeat.holding(JOB):
+        tick_every_second(heartbeat, clock, 5)
+
+    assert len(ledger.beats) == 5

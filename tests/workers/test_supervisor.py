@@ -3,6 +3,7 @@
 import sys
 import threading
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -35,9 +36,10 @@ class Releases:
 class Place(Member):
     """A member that runs a program of the test's instead of a module of ours."""
 
-    def __init__(self, program, kind="photo"):
+    def __init__(self, program, kind="photo", argument=""):
         super().__init__(kind, 1)
         self.program = program
+        self.argument = argument
         self.pids = []
 
     def start(self):
@@ -46,18 +48,20 @@ class Place(Member):
 
     @property
     def command(self):
-        return [sys.executable, "-c", self.program]
+        return [sys.executable, "-c", self.program, self.argument]
 
 
 class Running:
     """A pool that runs in a thread of its own until the block ends."""
 
-    def __init__(self, *members, ledger=None, drain_seconds=30.0):
+    def __init__(self, *members, ledger=None, drain_seconds=30.0, scratch_directory=Path("/nonexistent")):
         self.members = members
         self.ledger = ledger or Releases()
         self.signals = Signals()
         self.status = None
-        self.pool = Pool(members, self.ledger, self.signals, drain_seconds)
+        self.pool = Pool(
+            members, self.ledger, self.signals, drain_seconds=drain_seconds, scratch_directory=scratch_directory
+        )
         self.thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self):
@@ -168,8 +172,35 @@ def test_a_member_that_cannot_begin_ends_the_pool_with_its_status():
     assert len(unable.pids) == 1
 
 
-def test_the_command_line_says_how_many_of_each():
-    assert parse(["--photo", "4", "--relay", "0"]) == {"photo": 4, "sweep": 1, "relay": 0}
+@pytest.mark.parametrize(("cores", "clip"), [(1, 0), (2, 1), (8, 1)])
+def test_the_command_line_says_how_many_of_each(monkeypatch, cores, clip):
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+
+    assert parse(["--relay", "0"]) == {"photo": cores, "clip": clip, "sweep": 1, "relay": 0}
+    assert parse(["--photo", "4", "--clip", "3"]) == {"photo": 4, "clip": 3, "sweep": 1, "relay": 1}
+
+
+def test_what_a_killed_worker_left_on_the_disk_is_removed(tmp_path):
+    directory = tmp_path / "scratch"
+    program = (
+        "import sys, time; from pathlib import Path; from pipeline.scratch import Scratch\n"
+        "with Scratch.opened(Path(sys.argv[1]), 0) as scratch, scratch.job() as folder:\n"
+        "    (folder / 'original').write_bytes(b'clip')\n"
+        "    time.sleep(600)"
+    )
+    place = Place(program, kind="clip", argument=str(directory))
+    with Running(place, scratch_directory=directory):
+        wait_for(lambda: list(directory.glob("*/*/original")))
+        (left,) = directory.glob("*-*")
+        psutil.Process(place.pids[0]).kill()
+
+        wait_for(lambda: not left.exists())
+        wait_for(lambda: list(directory.glob("*/*/original")))  # of the next, which nobody touches
+
+
+@pytest.mark.parametrize("kind", ["photo", "clip"])
+def test_a_workers_process_serves_its_own_function(kind):
+    assert " ".join(Member(kind, 1).command[1:5]) == f"-m workers.head --function {kind}"
 
 
 def test_a_worker_is_told_the_token_of_its_name():

@@ -41,16 +41,16 @@ class LocalPool:
         """Whether the supervisor that this stack started is there."""
         return processes.recall(self._pid_file) is not None
 
-    def start(self, *, photo: int) -> None:
-        """Start so many photo workers with their sweeper and relay, unless a pool runs."""
+    def start(self, *, photo: int, clip: int = 0) -> None:
+        """Start so many workers for photos and for clips with their sweeper and relay, unless a pool runs."""
         self.home.mkdir(parents=True, exist_ok=True)
         with (self.home / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # two commands at once start one pool
             if not self.running:
-                self._spawn(photo)
+                self._spawn(photo, clip)
 
-    def _spawn(self, photo: int) -> None:
-        command = [sys.executable, "-m", "workers.supervisor", "--photo", str(photo)]
+    def _spawn(self, photo: int, clip: int) -> None:
+        command = [sys.executable, "-m", "workers.supervisor", "--photo", str(photo), "--clip", str(clip)]
         environment = {**os.environ, **self._environment}
         started = processes.spawn(command, account=Account(), home=self.home, log=self.log, environment=environment)
         processes.remember(started, self._pid_file)

@@ -1,0 +1,299 @@
+"""The head and a real child process, whose clips are orders to misbehave: see hostile_clip_renderer.py."""
+
+import hashlib
+import json
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from config import CLIP_LADDERS, Limits
+from filters.recipe import parse_recipe
+from jobs.errors import DiskShort, HandsDied, Rejected
+from pipeline.scratch import Scratch
+from pipeline.services import ClipRequest, Edits
+from workers.clip_wire import kinds
+from workers.hands import ClipHands
+
+HOSTILE = (sys.executable, "-s", str(Path(__file__).with_name("hostile_clip_renderer.py")))
+LIMITS = Limits(clip_stall_seconds=60, clip_wall_seconds=60, photo_memory_bytes=256 << 20)
+LADDER = CLIP_LADDERS["standard"]
+NO_EDITS = Edits()
+WIRE_NAMES = list(kinds(LADDER))
+
+
+@pytest.fixture
+def scratch(tmp_path):
+    with Scratch.opened(tmp_path / "scratch", 0) as scratch:
+        yield scratch
+
+
+@pytest.fixture
+def make(scratch):
+    made = []
+
+    def make(**limits):
+        made.append(ClipHands(replace(LIMITS, **limits), jobs=1000, memory_bytes=1 << 30, command=HOSTILE))
+        return Subject(made[-1], scratch)
+
+    yield make
+    for hands in made:
+        hands.close()
+
+
+class Subject:
+    """Hands for clips, and the folder for each."""
+
+    def __init__(self, hands, scratch):
+        self.hands = hands
+        self.scratch = scratch
+        self.progress = []
+        self.parts = []
+
+    def render(self, order, edits=NO_EDITS, mandatory=(), on_part=None, on_wait=None):
+        with self.scratch.job() as folder:
+            (folder / "original").write_text(order)
+            request = ClipRequest(folder=folder, ladder="standard", edits=edits, mandatory=mandatory)
+            return self.hands.render(request, on_part or self.parts.append, on_wait or self.note)
+
+    def note(self, progress=None):
+        self.progress.append(progress)
+
+    @property
+    def pid(self):
+        return self.render("see").facts["pid"]
+
+
+def is_running(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_a_clip_comes_back_as_its_ladders_renditions_and_one_child_renders_clip_after_clip(make):
+    subject = make()
+
+    rendered = subject.render("render it", mandatory=("480p",))
+
+    assert [file.name for file in rendered.files] == WIRE_NAMES
+    assert rendered.facts == {"argument": "it", "mandatory": ["480p"]}
+    assert rendered.timings == {"encode_cpu_ms": 1.5}
+    assert subject.pid == subject.pid
+
+
+def test_the_child_gets_the_recipe_and_the_bytes_of_its_look_however_many(make):
+    subject, recipe = make(), {"look": {"name": "summer"}, "cut": {"mute": True}}
+
+    facts = subject.render("see", Edits(recipe=parse_recipe(recipe, None), look=b"t" * 200_000)).facts
+    none = subject.render("see").facts
+
+    assert (facts["recipe"], facts["look"]) == (recipe, hashlib.sha256(b"t" * 200_000).hexdigest())
+    assert (none["recipe"], none["look"]) == ({}, hashlib.sha256().hexdigest())
+
+
+def test_the_hands_see_no_credentials_and_no_network_nor_do_the_programs_that_they_start(make, monkeypatch):
+    monkeypatch.setenv("DARKROOM_S3_SECRET_KEY", "secret")
+    facts = make().render("see").facts
+
+    assert "secret" not in str(facts["environment"])
+    assert facts["descriptors"] == 5  # three standard ones, the socket, and the one that counts
+    assert facts["program"]["group"] == facts["pid"]
+    assert facts["program"]["network"] == facts["network"]
+    if facts["network"] == str(Path("/proc/self/ns/net").readlink()):
+        pytest.skip("this kernel gives no network namespace to this user")
+
+
+def test_a_program_may_have_more_memory_than_the_renderer_and_neither_may_fill_the_disk_with_one_file(make):
+    limits = make(clip_bytes=7 << 20).render("see").facts["limits"]
+
+    soft, hard = limits["AS"]
+    assert soft < hard == LIMITS.clip_memory_bytes
+    assert limits["FSIZE"] == [7 << 20, 7 << 20]
+
+
+def test_the_part_comes_before_the_whole(make):
+    subject = make()
+
+    whole = subject.render("parts", mandatory=("720p",))
+
+    (part,) = subject.parts
+    assert (part.facts, whole.facts) == ({"part": True}, {"part": False})
+    names = {file.name for file in part.files}
+    assert names == set(WIRE_NAMES) - {"1080p", "1080p.m3u8", "480p", "480p.m3u8"}
+
+
+def test_progress_is_passed_on_as_it_comes(make):
+    subject = make()
+
+    subject.render("advance 10")
+
+    assert [share for share in subject.progress if share is not None] == [step / 10 for step in range(10)]
+
+
+def test_who_advances_is_waited_for_longer_than_a_stall_and_who_does_not_is_killed(make):
+    subject = make(clip_stall_seconds=1)
+
+    subject.render("advance 20")
+    with pytest.raises(HandsDied, match="no progress for 1 s, at 50%"):
+        subject.render("linger")
+    with pytest.raises(HandsDied, match="no progress for 1 s, at 50%"):
+        subject.render("stop")
+
+
+def test_who_advances_by_less_and_less_is_killed_at_the_wall_limit(make):
+    began = time.monotonic()
+    subject = make(clip_wall_seconds=2)
+
+    with pytest.raises(HandsDied, match="wall limit of 2 s"):
+        subject.render("creep")
+    assert time.monotonic() - began < 10
+
+
+def test_a_kill_takes_the_programs_along_and_leaves_no_file(make, tmp_path):
+    subject = make(clip_stall_seconds=1)
+
+    with pytest.raises(HandsDied):
+        subject.render(f"stop {tmp_path / 'pid'}")
+
+    assert not is_running(int((tmp_path / "pid").read_text()))
+    assert list(subject.scratch.folder.iterdir()) == []
+
+
+def test_what_the_callback_raises_ends_the_render_within_half_a_second_and_nothing_of_it_runs_on(make, tmp_path):
+    class CancelledError(Exception):
+        pass
+
+    cancelled_at = []
+
+    def cancel(progress=None):
+        if (tmp_path / "pid").exists():
+            cancelled_at.append(time.monotonic())
+            raise CancelledError
+
+    subject = make()
+    before = subject.pid
+
+    with pytest.raises(CancelledError):
+        subject.render(f"stop {tmp_path / 'pid'}", on_wait=cancel)
+
+    assert time.monotonic() - cancelled_at[0] < 0.5
+    assert not is_running(before)
+    assert not is_running(int((tmp_path / "pid").read_text()))
+
+
+def test_waiting_calls_back_a_few_times_a_second(make):
+    subject, calls = make(clip_stall_seconds=2), []
+    subject.render("render")  # the start of the child waits too
+
+    with pytest.raises(HandsDied):
+        subject.render("stop", on_wait=lambda progress=None: calls.append(progress))
+
+    assert 6 <= len(calls) <= 12
+
+
+def test_what_goes_wrong_with_the_part_ends_the_render(make):
+    def fail(part):
+        raise ZeroDivisionError
+
+    subject = make()
+    with pytest.raises(ZeroDivisionError):
+        subject.render("parts", mandatory=("720p",), on_part=fail)
+
+
+@pytest.mark.parametrize(
+    ("order", "kind", "code", "reason"),
+    [
+        ("reject no video", Rejected, "corrupt_media", "no video"),
+        ("give_up on ffmpeg", HandsDied, "renderer_died", "on ffmpeg"),
+        ("short of it", DiskShort, "disk_short", "of it"),
+        ("full", DiskShort, "disk_short", "No space left"),
+    ],
+)
+def test_a_failure_that_the_hands_tell_of_costs_no_child(make, order, kind, code, reason):
+    subject = make()
+    before = subject.pid
+
+    with pytest.raises(kind, match=reason) as failed:
+        subject.render(order)
+
+    assert failed.value.code == code
+    assert subject.pid == before
+
+
+@pytest.mark.parametrize("how", ["content", "nothing", "empty", "link", "hard_link", "folder", "fifo", "relinked"])
+def test_a_file_that_is_not_what_it_says_is_believed_to_be_none(make, how):
+    with pytest.raises(HandsDied, match="garbled answer"):
+        make().render(f"forge {how}")
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "../original",
+        "/etc/hostname",
+        "0" * 32 + ".mp4",
+        "0" * 32 + ".html",
+        "0" * 32,
+        "0" * 31 + "/.mp4",
+        "A" * 32 + ".mp4",
+        "",
+        ".",
+    ],
+)
+def test_a_file_of_any_other_name_is_not_looked_at(make, file):
+    with pytest.raises(HandsDied, match="garbled answer"):
+        make().render(f"rename {file}")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {},
+        {"progress": 1.5},
+        {"progress": -1},
+        {"progress": True},
+        {"progress": "half"},
+        {"progress": None},
+        {"part": {}},
+        {"part": None},
+        {"code": "Not A Code", "reason": ""},
+        {"unavailable": "disk_short"},
+        {"width": 5, "height": 7, "facts": {}, "timings": {}, "files": []},
+        {"width": 5, "height": 7, "facts": {}, "timings": {}, "files": None},
+    ],
+    ids=json.dumps,
+)
+def test_a_message_that_no_honest_renderer_sends_ends_it(make, message):
+    subject = make()
+    before = subject.pid
+
+    with pytest.raises(HandsDied, match="garbled answer"):
+        subject.render("lie " + json.dumps(message))
+    assert not psutil.pid_exists(before)
+
+
+def test_a_flood_of_messages_does_not_keep_the_head_from_its_other_duties(make):
+    began = time.monotonic()
+
+    def stop_after_a_second(progress=None):
+        if time.monotonic() - began > 60:
+            raise AssertionError("it never ended")
+
+    with pytest.raises(HandsDied, match="no progress for 1 s"):
+        make(clip_stall_seconds=1).render("linger", on_wait=stop_after_a_second)
+
+
+def test_a_death_has_its_cause_as_the_reason_and_the_next_clip_finds_new_hands(make):
+    subject = make()
+    before = subject.pid
+
+    with pytest.raises(HandsDied, match="exit status 3"):
+        subject.render("leave 3")
+
+    assert subject.pid != before
+    assert os.getpid() != before
