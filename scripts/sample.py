@@ -1,6 +1,8 @@
-"""A photo made by code, for a first run without one: a sunrise over hills, larger than any rendition."""
+"""A photo and a clip made by code, where there is no real one: a sunrise over hills, larger than any rendition."""
 
 import io
+import subprocess
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,19 @@ def sample_photo(height: int = HEIGHT, width: int = WIDTH, orientation: int = 1)
     grain = np.random.default_rng(7).normal(0, 3, (height, width, 1)).astype(np.float32)
     pixels = np.clip(picture + grain, 0, 255).astype(np.uint8)
     return _jpeg(pixels, orientation)
+
+
+def sample_clip(file: Path, seconds: float = 10.0) -> None:
+    """An MP4 of 1080 x 1920, 30 frames a second, with sound: a camera that wanders over the photo."""
+    photo = file.with_suffix(".jpg")
+    photo.write_bytes(sample_photo(2160, 1440))
+    wander = "crop=1080:1920:x='(iw-ow)/2*(1+sin(t))':y='(ih-oh)/2*(1-cos(t/2))',format=yuv420p"
+    pictures = ["-loop", "1", "-framerate", "30", "-i", str(photo), "-f", "lavfi", "-i", "sine=frequency=440"]
+    encode = ["-c:v", "libx264", "-preset", "superfast", "-crf", "16", "-c:a", "aac", "-t", f"{seconds:g}"]
+    subprocess.run(
+        ["ffmpeg", "-nostdin", "-y", "-v", "error", *pictures, "-vf", wander, *encode, str(file)], check=True
+    )
+    photo.unlink()
 
 
 def _sky(y: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -4,27 +4,21 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from scripts.benches import looks, photo, pipeline
+from scripts.benches import clip, looks, photo, pipeline
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
-BENCHES: Mapping[str, tuple[Callable[..., Mapping[str, float]], Sequence[str]]] = {  # each with the folders it reads
-    "photo": (photo.run, ["inputs"]),
-    "pipeline": (pipeline.run, ["inputs"]),
-    "looks": (looks.run, ["oracle", "inputs"]),
-}
-FOLDERS = {
-    "inputs": (SHARED / "corpus" / "bench", "photos to measure with"),
-    "oracle": (SHARED / "looks", "PHOTO.jpg, and PHOTO-LOOK.jpg as it should look"),
-}
+CORPUS = SHARED / "corpus" / "bench"
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the bench that the command line names. Returns the exit status."""
     options = parser().parse_args(arguments)
-    bench, folders = BENCHES[options.name]
-    figures = bench(**{folder: getattr(options, folder) for folder in folders})
+    bench = BENCHES[options.name]
+    figures = bench.run(**{option: getattr(options, option) for option in bench.options})
     for name, figure in figures.items():
         print(f"{name:28} {figure:8.3f}")
     if options.json:
@@ -33,25 +27,71 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """A command a bench, each with an option for each folder that it reads."""
+    """A command a bench, each with its options."""
     top = argparse.ArgumentParser(prog="scripts/bench", description="Measure, side by side, in one run.")
     commands = top.add_subparsers(dest="name", required=True, metavar="|".join(BENCHES))
-    for name, (bench, folders) in BENCHES.items():
-        command = commands.add_parser(name, description=sys.modules[bench.__module__].__doc__)
+    for name, bench in BENCHES.items():
+        command = commands.add_parser(name, description=sys.modules[bench.run.__module__].__doc__)
         command.add_argument("--json", type=Path, metavar="FILE", help="keep the figures here")
-        for folder in folders:
-            default, says = FOLDERS[folder]
-            command.add_argument(
-                f"--{folder}", type=existing, metavar="DIR", default=default, help=f"{says} (%(default)s)"
-            )
+        for option, settings in bench.options.items():
+            command.add_argument(f"--{option}", **settings)
     return top
 
 
-def existing(text: str) -> Path:
+def folder(text: str) -> Path:
     """A folder that is there."""
     if not Path(text).is_dir():
         raise argparse.ArgumentTypeError(f"there is no folder {text}")
     return Path(text)
+
+
+def existing(text: str) -> Path:
+    """A file or folder that is there."""
+    if not Path(text).exists():
+        raise argparse.ArgumentTypeError(f"there is no file or folder {text}")
+    return Path(text)
+
+
+def counted(text: str) -> int:
+    """A number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no number from 1")
+    return int(text)
+
+
+def _folder(default: Path, says: str) -> dict[str, Any]:
+    return {"type": folder, "metavar": "DIR", "default": default, "help": f"{says} (%(default)s)"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """A bench, and its options as `add_argument` takes them: each is an argument of `run` too."""
+
+    run: Callable[..., Mapping[str, float]]
+    options: Mapping[str, Mapping[str, Any]]
+
+
+PHOTOS = _folder(CORPUS, "photos to measure with")
+ORACLE = _folder(SHARED / "looks", "PHOTO.jpg, and PHOTO-LOOK.jpg as it should look")
+CLIPS = {
+    "type": existing,
+    "nargs": "+",
+    "metavar": "CLIP",
+    "default": [CORPUS] if CORPUS.is_dir() else [],
+    "help": f"clips to measure with, or folders of them ({CORPUS}, else a clip made by code)",
+}
+ROUNDS = {
+    "type": counted,
+    "metavar": "N",
+    "default": clip.ROUNDS,
+    "help": f"how often each contender is asked, rivals {clip.RIVAL_ROUNDS} times at most (%(default)s)",
+}
+BENCHES = {
+    "photo": Bench(run=photo.run, options={"inputs": PHOTOS}),
+    "pipeline": Bench(run=pipeline.run, options={"inputs": PHOTOS}),
+    "looks": Bench(run=looks.run, options={"oracle": ORACLE, "inputs": PHOTOS}),
+    "clip": Bench(run=clip.run, options={"inputs": CLIPS, "rounds": ROUNDS}),
+}
 
 
 if __name__ == "__main__":

@@ -20,12 +20,20 @@ def node_modules() -> Path | None:
 
 def python_peers() -> Path | None:
     """The interpreter that has the Python peers, installed if need be; None, having said why, if that fails."""
-    folder = BENCH / "python"
+    return _interpreter(BENCH / "python", LOCKS / "requirements.lock")
+
+
+def clip_peers() -> Path | None:
+    """The interpreter that has what clips are compared with; its own, since moviepy wants an older Pillow. As above."""
+    return _interpreter(BENCH / "clips", LOCKS / "clips.lock")
+
+
+def _interpreter(folder: Path, lock: Path) -> Path | None:
     interpreter = folder / "venv" / "bin" / "python"
     pip = [str(interpreter), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-    requirements = ["--require-hashes", "--requirement", str(folder / "requirements.lock")]
+    requirements = ["--require-hashes", "--requirement", str(folder / lock.name)]
     create = [sys.executable, "-m", "venv", "--clear", str(folder / "venv")]
-    return interpreter if _installed(folder, [LOCKS / "requirements.lock"], [create, [*pip, *requirements]]) else None
+    return interpreter if _installed(folder, [lock], [create, [*pip, *requirements]]) else None
 
 
 def _installed(folder: Path, locks: Sequence[Path], commands: Sequence[Sequence[str]]) -> Path | None:

@@ -16,13 +16,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, geometric_mean, median
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from filters.compile import compile_recipe
@@ -30,10 +28,9 @@ from filters.recipe import BUILT_IN_LOOKS, Adjustments, LookChoice, Recipe, Tilt
 from scripts.benches import install
 from scripts.benches.contender import Contender
 from scripts.benches.oracle import Difference, Sample, differences, read_oracle, summary
+from scripts.benches.progress import followed
 from scripts.sample import sample_photo
 from workers.child import TUNING
-
-Step = TypeVar("Step")
 
 ROUNDS = 5
 WARM_UP = 1
@@ -178,12 +175,6 @@ def compilation_ms(look: str) -> float:
         compile_recipe(recipe)
         times.append(1000 * (time.process_time() - start))
     return median(times[WARM_UP:])
-
-
-def followed(steps: Sequence[Step], says: str) -> Iterable[Step]:
-    """The same, with a progress bar where a person watches."""
-    screen = Console(stderr=True)
-    return track(steps, says, console=screen, transient=True, disable=not screen.is_terminal)
 
 
 def fidelity_table(results: Mapping[str, Result]) -> Table:
