@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from config import Limits
-from jobs.errors import InternalError, Rejected, Unavailable
+from jobs.errors import DiskShort, InternalError, Rejected, Unavailable
 
 Report = Callable[[float], None]
 
@@ -36,13 +36,6 @@ class EncoderDied(Unavailable):
 
     code = "encoder_died"
     attempts = 3  # a file that kills three will kill a fourth
-
-
-class DiskShort(Unavailable):
-    """There was no room left for what was being made."""
-
-    code = "disk_short"
-    attempts = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,6 +182,11 @@ def read_progress(lines: Iterable[bytes]) -> Iterator[tuple[str, str]]:
         yield name, value.strip()
 
 
+REFUSALS = (
+    ("moov atom not found", "truncated_clip", "This clip breaks off before its index: it was not recorded to its end."),
+    ("exceeds max_streams", "too_many_streams", "This clip has more streams than are taken."),
+    ("exceeds specified max pixel count", "too_many_pixels", "This clip has larger pictures than are taken."),
+)  # ffmpeg's words, our code and ours
 OURS = ("Unrecognized option", "No such filter", "Unknown encoder", "Option not found", "Error parsing")
 NO_ROOM = ("No space left on device", "Disk quota exceeded")
 NO_MEMORY = ("Cannot allocate memory", "malloc of size", "Out of memory")
@@ -199,6 +197,9 @@ def what_ended_it(status: int, said: str) -> Rejected | Unavailable:
     """The error that stands for an exit status (negative: the signal) and ffmpeg's last words."""
     if any(sign in said for sign in NO_ROOM) or status == -signal.SIGXFSZ:
         return DiskShort(f"There is no room for what is made of the clip: {last_words(said)}")
+    for words, code, reason in REFUSALS:  # before memory: ffmpeg calls too many streams a lack of it
+        if words in said:
+            return Rejected(code, reason)
     if any(sign in said for sign in NO_MEMORY):
         return EncoderDied(f"memory limit: {last_words(said)}")
     if status < 0 or status == INTERRUPTED:

@@ -56,6 +56,8 @@ class Source:
     video: Video
     sound: Sound | None
     loops: bool  # a GIF and its like, which play again and again
+    lead_seconds: float = 0.0  # by which ffmpeg's clock is ahead of the clip's: sound that only primes its decoder
+    format: str = "mp4"  # what a person calls the container
     taken_at: str | None = None
     make: str | None = None
     model: str | None = None

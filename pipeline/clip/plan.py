@@ -11,14 +11,15 @@ from filters.recipe.model import Cut
 from jobs.errors import Rejected
 from pipeline.clip.ffmpeg import safe_input
 from pipeline.clip.filters import FLAGS, bring_home
-from pipeline.clip.loudness import Level
+from pipeline.clip.loudness import MEASURE, Level
 from pipeline.clip.model import Source
 
 SHORTEST_SECONDS = 0.1  # a cut that leaves less is a mistake
 PATIENCE_SECONDS = 0.25  # what may be missing at a clip's end; then its last picture stands
 FINEST_RATE = 1001  # the denominator of 30000/1001 and its kind
 SEEKABLE = frozenset(("mov", "matroska", "avi"))  # containers with an index, in which ffmpeg finds a frame exactly
-SILENT = ("-map_metadata", "-1", "-map_chapters", "-1")
+SEE_THROUGH = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # decoders that also read what ffmpeg's own leave out: alpha
+NAMELESS = ("-map_metadata", "-1", "-map_chapters", "-1")
 ONE_THREAD = ("-threads", "1", "-filter_complex_threads", "1")
 FRAGMENTS = "+frag_keyframe+delay_moov+default_base_moof+global_sidx"
 STRIP_FILE = "strip.rgb"
@@ -210,11 +211,21 @@ def inputs(source: Source, span: Span, limits: Limits, edited: Frames | None, le
 
 
 def open_original(source: Source, span: Span, limits: Limits) -> list[str]:
-    """The original as an input, at the span's start where its container can be entered there."""
-    seek = ["-ss", f"{span.start:.6f}", "-t", f"{span.seconds:.6f}"] if enters(source, span) else []
-    transparent = ["-c:v", "libvpx-vp9"] if source.video.alpha and source.video.codec == "vp9" else []
-    transparent = ["-c:v", "libvpx"] if source.video.alpha and source.video.codec == "vp8" else transparent
-    return [*safe_input(source.demuxer, limits), *transparent, *seek, "-i", str(source.file)]
+    """The original as an input whose clock is the clip's, at the span's start where its container can be entered."""
+    decoder = SEE_THROUGH.get(source.video.codec) if source.video.alpha else None
+    return [
+        *safe_input(source.demuxer, limits),
+        *(("-c:v", decoder) if decoder else ()),
+        *clock(source, span),
+        *("-i", str(source.file)),
+    ]
+
+
+def clock(source: Source, span: Span) -> list[str]:
+    """Where ffmpeg begins, and what it calls zero."""
+    if enters(source, span):
+        return ["-ss", f"{span.start + source.lead_seconds:.6f}", "-t", f"{span.seconds:.6f}"]
+    return ["-itsoffset", f"{-source.lead_seconds:.6f}"] if source.lead_seconds else []
 
 
 def enters(source: Source, span: Span) -> bool:
@@ -291,13 +302,24 @@ def sound(source: Source, stream: int, span: Span, seconds: float, ladder: ClipL
     """The sound in stereo, at its loudness, from zero to exactly the pictures' end."""
     chain = [
         *in_time(source, span, "a"),
-        "aresample=async=1:first_pts=0",
-        "aformat=channel_layouts=stereo",
-        *level.filters,
+        *stereo(level),
         f"aresample={ladder.sound.sample_rate},aformat=sample_fmts=fltp",
         f"apad=whole_dur={seconds:.6f},atrim=end={seconds:.6f}",
     ]
     return f"[{place}:{stream}]{','.join(chain)}[a]"
+
+
+def measure_arguments(source: Source, span: Span, limits: Limits, level: Level) -> list[str]:
+    """Listen to the span's sound at a level, and say at the end how loud it is."""
+    chain = [*in_time(source, span, "a"), *stereo(level), MEASURE]
+    index = source.sound.index if source.sound else 0
+    heard = ("-filter_complex", f"[0:{index}]{','.join(chain)}[heard]", "-map", "[heard]", "-f", "null", "-")
+    return ["-v", "info", *ONE_THREAD, *open_original(source, span, limits), *heard]
+
+
+def stereo(level: Level) -> list[str]:
+    """Two channels from zero on, whatever they were, at a level."""
+    return ["aresample=async=1:first_pts=0", "aformat=channel_layouts=stereo", *level.filters]
 
 
 def rung_outputs(rungs: Sequence[Rung], ladder: ClipLadder, rate: Fraction, *, with_sound: bool) -> list[str]:
@@ -311,7 +333,7 @@ def rung_outputs(rungs: Sequence[Rung], ladder: ClipLadder, rate: Fraction, *, w
         *maps,
         *(aac if with_sound else ()),
         *encoders,
-        *SILENT,
+        *NAMELESS,
         "-max_muxing_queue_size",
         "1024",
         "-f",
@@ -371,7 +393,7 @@ def preview_output(preset: PreviewPreset, rate: Fraction) -> list[str]:
     plain = ClipPreset(name=preset.name, short_side=preset.short_side, kbps=preset.kbps, quality=preset.quality)
     group = max(1, round(min(rate, Fraction(preset.frames_per_second)) * Fraction(preset.seconds)))
     mp4 = ["-movflags", "+faststart", "-fflags", "+bitexact", "-f", "mp4", f"{preset.name}.mp4"]
-    return ["-map", "[preview]", "-an", *encoder_options(plain, 0, group), *SILENT, *mp4]
+    return ["-map", "[preview]", "-an", *encoder_options(plain, 0, group), *NAMELESS, *mp4]
 
 
 def strip_output() -> list[str]:
