@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import int64, njit, types, uint8, void
+from numba import int32, int64, njit, types, uint8, uint16, void
 from numpy.typing import NDArray
 
 from filters.ending import ENDS, PLAIN, Ending, Ends, end_line, is_plain
@@ -26,16 +26,19 @@ from filters.line import (
     lines_of,
     place_line,
     places,
-    round_line,
 )
 from filters.mask import Mask
 from filters.point import MOST_BENDS, Additive, Colours, Curves, follow
+from filters.rounding import round_four, round_line, round_one
 from filters.sums import SUMS, Sums, grey_tones, parts_of, settle_line, sums_of
 
-Where = tuple[NDArray[np.uint8], Rows, NDArray[np.float32]]  # for each position: the set; the mask's rows, columns
-_WHERE = types.Tuple((uint8[::1], ROWS, COLUMNS))  # type: ignore[no-untyped-call]
+Starts = NDArray[np.int32]
+Where = tuple[Starts, Rows, NDArray[np.float32]]  # for each position: where its set begins; the mask's rows, columns
+Sets = tuple[Starts, NDArray[np.int32]]  # the same, and the step of each pixel's position
+_WHERE = types.Tuple((int32[::1], ROWS, COLUMNS))  # type: ignore[no-untyped-call]
+_SETS = types.UniTuple(int32[::1], 2)  # type: ignore[no-untyped-call]
 
-NO_SETS = np.zeros(0, np.uint8)
+NO_SETS = np.zeros(0, np.int32)
 TONES = 256
 SET = 3 * TONES  # words
 MOST_SETS = 192  # 1.2 MB: more leave the second-level cache and cost time
@@ -49,13 +52,13 @@ class AdditivePass:
     sums: Sums
     strength: int  # in 1/32768
     mask: Mask | None
-    sets: NDArray[np.uint8]  # (POSITIONS + 1,): the set of words for each position
+    starts: Starts  # (POSITIONS + 1,): where the set of words for each position begins
     ending: Ending
 
     def apply(self, pixels: Pixels) -> Pixels:
         """(h, w, 3) uint8 to a new array of the same shape. Within 0.6 levels of the float64 formula without a mask."""
         height, width, _ = pixels.shape
-        where = (self.sets, *places(self.mask, height, width))
+        where = (self.starts, *places(self.mask, height, width))
         drawn = np.empty(pixels.shape, np.uint8)
         _add(lines_of(pixels), self.sums, where, self.strength, self.ending.over(height, width), lines_of(drawn))
         return drawn
@@ -74,18 +77,18 @@ def additive_pass(
         sums=sums_of(model, parts, after),
         strength=round(model.strength * STRENGTH_ONE),
         mask=model.mask,
-        sets=_sets(model.mask, amounts),
+        starts=_starts(model.mask, amounts),
         ending=ending,
     )
 
 
-def _sets(mask: Mask | None, amounts: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """For each position: the set whose amount is nearest."""
+def _starts(mask: Mask | None, amounts: NDArray[np.float64]) -> Starts:
+    """For each position: where the set begins whose amount is nearest."""
     if mask is None:
         return NO_SETS
     halfway = (amounts[1:] + amounts[:-1]) / 2
-    sets: NDArray[np.uint8] = np.searchsorted(halfway, mask.profile()).astype(np.uint8)
-    return sets
+    sets: Starts = np.searchsorted(halfway, mask.profile()).astype(np.int32)
+    return sets * SET
 
 
 def _parts_by_amount(model: Additive, tones: Colours) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -109,44 +112,62 @@ def _polynomial(x: NDArray[np.float64], y: NDArray[np.float64], at: NDArray[np.f
     return values
 
 
-@njit(void(LINE, int64[::1], int64[::1]), cache=True)
-def _sum_line(line: Line, words: Words, sums: Words) -> None:
-    """What the three levels of each pixel add up to."""
-    for x in range(sums.size):
-        red, green, blue = np.uint64(line[3 * x]), np.uint64(line[3 * x + 1]), np.uint64(line[3 * x + 2])
-        sums[x] = words[red] + words[np.uint64(TONES) + green] + words[np.uint64(2 * TONES) + blue]
+@njit(inline="always")
+def _sum(line: Line, words: Words, sets: Sets | None, x: np.uint64) -> int:
+    """What the three levels of a pixel add up to, of the set of words for its position."""
+    first = np.uint64(0) if sets is None else np.uint64(sets[0][np.uint64(sets[1][x])])
+    at = np.uint64(3) * x
+    red, green, blue = np.uint64(line[at]), np.uint64(line[at + np.uint64(1)]), np.uint64(line[at + np.uint64(2)])
+    sums: int = words[first + red] + words[first + np.uint64(TONES) + green] + words[first + np.uint64(2 * TONES) + blue]
+    return sums
 
 
-@njit(void(LINE, int64[::1], _WHERE, int64, int64[::1], int64[::1]), cache=True)
-def _sum_masked_line(line: Line, words: Words, where: Where, row: int, room: Words, sums: Words) -> None:
-    """The same, of the set of words for each pixel's position; `room` is for a line of words."""
-    sets, rows, across = where
-    steps = room.view(np.int32)[: sums.size]
-    place_line(rows[row], across, steps)
+@njit([void(LINE, int64[::1], sets, int64[::1]) for sets in (types.none, _SETS)], cache=True)
+def _sum_line(line: Line, words: Words, sets: Sets | None, sums: Words) -> None:
+    """The sums of a line."""
     for x in range(sums.size):
-        first = np.uint64(sets[np.uint64(np.uint32(steps[x]))]) * np.uint64(SET)
-        chosen = words[first : first + np.uint64(SET)]
-        red, green, blue = np.uint64(line[3 * x]), np.uint64(line[3 * x + 1]), np.uint64(line[3 * x + 2])
-        sums[x] = chosen[red] + chosen[np.uint64(TONES) + green] + chosen[np.uint64(2 * TONES) + blue]
+        sums[x] = _sum(line, words, sets, np.uint64(x))
+
+
+@njit([void(LINE, int64[::1], sets, uint16, uint8[::1]) for sets in (types.none, _SETS)], cache=True)
+def _draw_line(line: Line, words: Words, sets: Sets | None, black: np.uint16, drawn: Line) -> None:
+    """The sums of a line, whose black is `black`, as levels at once."""
+    width = line.size // 3
+    for i in range(0, width - 3, 4):
+        x = np.uint64(i)
+        y, z, w = x + np.uint64(1), x + np.uint64(2), x + np.uint64(3)
+        a, b = _sum(line, words, sets, x), _sum(line, words, sets, y)
+        c, d = _sum(line, words, sets, z), _sum(line, words, sets, w)
+        round_four((a, b, c, d), black, drawn, x)  # type: ignore[call-arg]
+    for i in range(width // 4 * 4, width):
+        round_one(_sum(line, words, sets, np.uint64(i)), black, drawn, np.uint64(i))
 
 
 @njit(void(LINES, SUMS, _WHERE, int64, ENDS, uint8[:, ::1]), cache=True)
 def _add(lines: Pixels, sums: Sums, where: Where, strength: int, ends: Ends, drawn: Pixels) -> None:
-    """Line by line: sum, settle, blend, end, round."""
+    """Line by line: sum, settle, blend, end, round; sum and round in one go where there is nothing between them."""
     width = lines.shape[1] // 3
-    tones, room = np.empty(width, np.int64), np.empty(width, np.int64)
-    plain = is_plain(ends)
+    tones, room, steps = np.empty(width, np.int64), np.empty(width, np.int64), np.empty(width, np.int32)
+    plain, black = is_plain(ends), np.uint16(sums.black)
     settled = sums.tables.size or strength < STRENGTH_ONE or not plain
-    black = 0 if settled else sums.black
+    starts, rows, across = where
+    masked = starts.size > 0
     for y in range(lines.shape[0]):
-        if where[0].size:
-            _sum_masked_line(lines[y], sums.words, where, y, room, tones)
-        else:
-            _sum_line(lines[y], sums.words, tones)
+        line = lines[y]
+        if masked:
+            place_line(rows[y], across, steps)
         if settled:
+            if masked:
+                _sum_line(line, sums.words, (starts, steps), tones)
+            else:
+                _sum_line(line, sums.words, None, tones)
             settle_line(tones, sums)
-        if strength < STRENGTH_ONE:
-            blend_line(tones, lines[y], np.int16(strength), room)
-        if not plain:
-            end_line(tones, ends, y, room)
-        round_line(tones, black, room, drawn[y])
+            if strength < STRENGTH_ONE:
+                blend_line(tones, line, np.int16(strength), room)
+            if not plain:
+                end_line(tones, ends, y, room)
+            round_line(tones, np.uint16(0), drawn[y])
+        elif masked:
+            _draw_line(line, sums.words, (starts, steps), black, drawn[y])
+        else:
+            _draw_line(line, sums.words, None, black, drawn[y])

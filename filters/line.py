@@ -99,20 +99,3 @@ def dim_line(words: Words, gains: Gains, row: int, room: Words) -> None:
     tones, factors = words.view(np.uint16), room.view(np.uint16)
     for i in range(tones.size):
         tones[i] = np.uint16((np.uint32(tones[i]) * np.uint32(factors[i])) >> np.uint32(16))
-
-
-@njit(void(int64[::1], uint16, int64[::1], uint8[::1]), cache=True)
-def round_line(words: Words, black: int, room: Words, line: Line) -> None:
-    """Write fine tones, or sums that are `black` where they should be 0, as levels; `room` is for a line of words.
-
-    Sums are at most MOST_SUM, so that nothing overflows before the end is clipped.
-    """
-    tones, levels, bias = words.view(np.uint16), room.view(np.uint8), np.uint16(black)
-    half, bits, white = np.uint16(FINE // 2), np.uint16(FINE_BITS), np.uint16(255)
-    for i in range(tones.size):
-        tone = np.uint16(max(tones[i], bias) - bias)
-        levels[i] = min(np.uint16(np.uint16(tone + half) >> bits), white)
-    for x in range(words.size):
-        line[3 * x] = levels[4 * x]
-        line[3 * x + 1] = levels[4 * x + 1]
-        line[3 * x + 2] = levels[4 * x + 2]

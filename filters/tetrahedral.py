@@ -26,9 +26,9 @@ from filters.line import (
     blend_line,
     clip_line,
     lines_of,
-    round_line,
 )
 from filters.point import Colours
+from filters.rounding import round_line
 
 Axes = NDArray[np.uint64]  # for each level of each channel: first vertex << 32 | share of the way << 16 | stride
 Vertices = tuple[Words, int, int]  # their words, the bits of a level's parts, what stands for a tone of 0
@@ -139,4 +139,4 @@ def _interpolate(lines: Pixels, axes: Axes, vertices: Vertices, strength: int, e
             blend_line(tones, lines[y], np.int16(strength), room)
         if not plain:
             end_line(tones, ends, y, room)
-        round_line(tones, 0 if settled else black, room, drawn[y])
+        round_line(tones, np.uint16(0 if settled else black), drawn[y])
