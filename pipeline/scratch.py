@@ -102,22 +102,35 @@ def remove(folder: Path) -> None:
             subprocess.run([*command, "--", folder], stdin=subprocess.DEVNULL, capture_output=True, check=False)
 
 
+def check(directory: Path) -> None:
+    """Raise MisconfiguredError if the directory is there and cannot be used, or others may write to it."""
+    with _misconfigured(directory):
+        if os.path.lexists(directory):
+            _check_ours(directory)
+
+
 @contextmanager
 def _alone(directory: Path) -> Iterator[None]:
     """Let no other process add or remove folders meanwhile: between its making and its locking one has no owner."""
-    try:
+    with _misconfigured(directory):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_ours(directory)
         lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise MisconfiguredError(
-            f"{directory} cannot hold clips ({error}): name another folder in DARKROOM_SCRATCH_DIR"
-        ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
     finally:
         os.close(lock)
+
+
+@contextmanager
+def _misconfigured(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise MisconfiguredError(
+            f"{directory} cannot hold clips ({error}): name another folder in DARKROOM_SCRATCH_DIR"
+        ) from error
 
 
 def _check_ours(directory: Path) -> None:
@@ -139,6 +152,7 @@ def _remove_unheld(directory: Path) -> int:
 
 def _hold(folder: Path) -> int | None:
     """A descriptor that holds the folder for as long as it is open; None if another process does."""
+    folder.chmod(0o700)  # a renderer may have closed it
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -20,8 +20,9 @@ from typing import Any
 
 from config import ClipLadder
 from filters.recipe import canonical
-from jobs.errors import DiskShort, HandsDied, Rejected, Unavailable
+from jobs.errors import DiskShort, InternalError, Rejected, Unavailable
 from jobs.recipes import read_recipe
+from pipeline.clip.ffmpeg import EncoderDied
 from pipeline.clip.model import ClipFile, RenderedClip
 from pipeline.scratch import OUT
 from pipeline.services import ClipRequest, Edits
@@ -31,6 +32,7 @@ LOOK = "look"
 DIGITS = 32  # of a content's SHA-256, in its file's name
 FILE = re.compile(r"([0-9a-f]{32})\.([a-z0-9]{1,8})")
 GIB = 1 << 30
+FAILURES = {kind.code: kind for kind in (DiskShort, EncoderDied, InternalError)}  # that hands survive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,8 +136,7 @@ def playlist_of(rung: str) -> str:
 
 
 def _unavailable(message: wire.Message) -> Unavailable:
-    reason = str(message["reason"])[: wire.REASON_CHARACTERS]
-    return DiskShort(reason) if message["unavailable"] == DiskShort.code else HandsDied(reason)
+    return FAILURES[message["unavailable"]](str(message["reason"])[: wire.REASON_CHARACTERS])
 
 
 def _rendered(message: wire.Message, out: int, ladder: ClipLadder) -> RenderedClip:

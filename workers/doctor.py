@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,11 +21,12 @@ import psutil
 import psycopg2
 from psycopg2.extensions import parse_dsn
 
-from config.settings import LOCAL_STACK, Settings
+from config.settings import LOCAL_STACK, SCRATCH, MisconfiguredError, Settings
 from jobs import migrate
 from jobs.errors import DarkroomError
 from jobs.gearman import survey
 from jobs.s3 import connect_s3, store_errors
+from pipeline.scratch import check
 from workers.stack import programs
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,7 +48,16 @@ MODULES = {  # what each distribution of setup.cfg's install_requires is importe
     "psutil": "psutil",
 }
 VERSION_OPTIONS = {"ffmpeg": "-version", "weed": "version"}  # the others: --version
+ENCODERS = frozenset({"aac", "libx264", "rawvideo"})  # of ffmpeg, for the standard ladder
+FILTERS = frozenset(
+    {
+        *("bwdif", "format", "fps", "lutyuv", "overlay", "scale", "select", "setparams", "setpts", "setsar", "split"),
+        *("tonemap", "tpad", "trim", "zscale"),
+        *("aformat", "alimiter", "apad", "aresample", "asplit", "atrim", "ebur128", "volume"),
+    }
+)  # of ffmpeg, for any clip
 RENDERER_BYTES = GIB  # of memory for one; each worker has one
+CLIP_BYTES = 3 * GIB  # of disk for the largest, with what it comes to
 OPEN_FILES = 1024
 SKEW_SECONDS = 2.0  # S3 refuses requests from 15 minutes on; timings in logs mislead much earlier
 PROBE_KEY = "doctor/probe"
@@ -76,10 +87,13 @@ def check_all(settings: Settings | None) -> list[Finding]:
         python(sys.version_info[:3]),
         *(package(name, pinned_versions()) for name in MODULES),
         *(program(name) for name in programs.INSTALL),
+        ffmpeg("encoders", ENCODERS),
+        ffmpeg("filters", FILTERS),
         network_isolation(),
         memory_files(),
         open_files(resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
         disk(shutil.disk_usage(existing(LOCAL_STACK.parent)).free),
+        scratch(Path(settings.scratch_dir if settings else SCRATCH), settings.scratch_reserve_bytes if settings else 0),
         memory(psutil.virtual_memory().available),
     ]
     return [*machine, *(servers(settings) if settings else [NOT_CONFIGURED])]
@@ -137,6 +151,36 @@ def program(name: str) -> Finding:
         f"{version[0]} at {path}" if version else f"{path} does not tell its version: {said.stderr.strip()[-200:]}",
         fail=version is None,
         remedy=f"Install it again: {programs.INSTALL[name]}",
+    )
+
+
+def ffmpeg(what: str, needed: AbstractSet[str]) -> Finding:
+    """Whether ffmpeg has the encoders or filters that clips take."""
+    remedy = "Install an ffmpeg with libx264 and zimg, as Debian's is: apt-get install ffmpeg. Photos do without it."
+    try:
+        path = programs.find("ffmpeg")
+    except DarkroomError as missing:
+        return Finding(name=f"ffmpeg {what}", verdict=Verdict.WARN, found=str(missing), remedy=remedy)
+    said = subprocess.run([path, "-hide_banner", f"-{what}"], capture_output=True, text=True, check=False).stdout
+    lacking = sorted(needed - {words[1] for words in map(str.split, said.splitlines()) if len(words) > 1})
+    found = f"lacks {', '.join(lacking)}" if lacking else f"all {len(needed)} that clips take"
+    return judge(f"ffmpeg {what}", found, warn=bool(lacking), remedy=remedy)
+
+
+def scratch(directory: Path, reserve_bytes: int) -> Finding:
+    """Whether there is room for clips while they are worked on, and nobody else may write there."""
+    remedy = "Make room, or name a folder of this user's own on another disk in DARKROOM_SCRATCH_DIR."
+    try:
+        check(directory)
+    except MisconfiguredError as error:
+        return judge("scratch space", str(error), fail=True, remedy=remedy)
+    free_bytes = shutil.disk_usage(existing(directory)).free
+    return judge(
+        "scratch space",
+        f"{free_bytes / GIB:.1f} GiB at {directory}, of which {reserve_bytes / GIB:.1f} GiB stay free",
+        fail=free_bytes < reserve_bytes,
+        warn=free_bytes < reserve_bytes + CLIP_BYTES,
+        remedy=remedy,
     )
 
 

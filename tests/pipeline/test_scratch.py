@@ -100,6 +100,15 @@ def test_a_process_that_a_killed_worker_has_left_behind_does_not_keep_its_folder
         os.killpg(worker.pid, signal.SIGKILL)
 
 
+def test_a_folder_that_a_renderer_has_closed_is_removed_all_the_same(directory):
+    worker, left = start_worker(directory)
+    kill(worker)
+    left.chmod(0)
+
+    assert scratch.clear(directory) == 1
+    assert not left.exists()
+
+
 def test_clearing_where_nobody_has_worked_is_no_error(directory):
     assert scratch.clear(directory) == 0
     assert not directory.exists()

@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 from filters.recipe import canonical
-from jobs.errors import DiskShort, Rejected, Unavailable
+from jobs.errors import DiskShort, InternalError, Rejected
+from pipeline.clip.ffmpeg import EncoderDied
 from pipeline.clip.model import ClipFile, RenderedClip
 from workers import clip_renderer, wire
 from workers.clip_wire import kinds
@@ -166,12 +167,16 @@ def reject(argument, job):
     raise Rejected("corrupt_media", argument)
 
 
-def give_up(argument, job):
-    raise Unavailable(argument)
+def lose_encoder(argument, job):
+    raise EncoderDied(argument)
 
 
 def find_disk_short(argument, job):
     raise DiskShort(argument)
+
+
+def err(argument, job):
+    raise InternalError(argument)
 
 
 def fail_to_write(argument, job):
@@ -206,7 +211,8 @@ ORDERS = {
     "forge": forge,
     "rename": rename,
     "reject": reject,
-    "give_up": give_up,
+    "lose": lose_encoder,
+    "err": err,
     "short": find_disk_short,
     "full": fail_to_write,
     "leave": lambda argument, job: os._exit(int(argument)),

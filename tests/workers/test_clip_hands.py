@@ -13,7 +13,8 @@ import pytest
 
 from config import CLIP_LADDERS, Limits
 from filters.recipe import parse_recipe
-from jobs.errors import DiskShort, HandsDied, Rejected
+from jobs.errors import DiskShort, HandsDied, InternalError, Rejected
+from pipeline.clip.ffmpeg import EncoderDied
 from pipeline.scratch import Scratch
 from pipeline.services import ClipRequest, Edits
 from workers.clip_wire import kinds
@@ -209,7 +210,8 @@ def test_what_goes_wrong_with_the_part_ends_the_render(make):
     ("order", "kind", "code", "reason"),
     [
         ("reject no video", Rejected, "corrupt_media", "no video"),
-        ("give_up on ffmpeg", HandsDied, "renderer_died", "on ffmpeg"),
+        ("lose ffmpeg", EncoderDied, "encoder_died", "ffmpeg"),
+        ("err of ours", InternalError, "internal_error", "of ours"),
         ("short of it", DiskShort, "disk_short", "of it"),
         ("full", DiskShort, "disk_short", "No space left"),
     ],
@@ -263,6 +265,7 @@ def test_a_file_of_any_other_name_is_not_looked_at(make, file):
         {"part": None},
         {"code": "Not A Code", "reason": ""},
         {"unavailable": "disk_short"},
+        {"unavailable": "ledger_unavailable", "reason": ""},
         {"width": 5, "height": 7, "facts": {}, "timings": {}, "files": []},
         {"width": 5, "height": 7, "facts": {}, "timings": {}, "files": None},
     ],

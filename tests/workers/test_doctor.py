@@ -1,5 +1,6 @@
 import re
 import resource
+import shutil
 import socket
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -89,6 +90,38 @@ def test_a_missing_program_is_no_failure_but_says_what_to_install(monkeypatch):
     finding = doctor.program("no-such-program")
 
     assert (finding.verdict, finding.remedy) == (WARN, "apt-get install something")
+
+
+def test_an_ffmpeg_that_lacks_what_clips_take_is_told_with_what_it_lacks(monkeypatch, tmp_path):
+    program = tmp_path / "ffmpeg"
+    program.write_text("#!/bin/sh\necho ' V....D libx264  H.264'\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(programs, "find", lambda _: program)
+
+    finding = doctor.ffmpeg("encoders", {"libx264", "aac", "av1"})
+
+    assert (finding.verdict, finding.found) == (WARN, "lacks aac, av1")
+
+
+def test_without_ffmpeg_photos_are_still_made(monkeypatch):
+    monkeypatch.setattr(programs, "SEARCH_PATH", "/nonexistent")
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
+
+    assert doctor.ffmpeg("filters", {"scale"}).verdict is WARN
+
+
+def test_scratch_space_is_judged_by_what_is_to_stay_free_of_it(tmp_path):
+    free_bytes = shutil.disk_usage(tmp_path).free
+
+    assert doctor.scratch(tmp_path / "scratch", free_bytes * 2).verdict is FAIL
+    assert doctor.scratch(tmp_path / "scratch", max(1, free_bytes - GIB)).verdict is WARN
+    assert not (tmp_path / "scratch").exists()
+
+
+def test_scratch_space_where_others_may_write_fails(tmp_path):
+    tmp_path.chmod(0o777)
+
+    assert "DARKROOM_SCRATCH_DIR" in doctor.scratch(tmp_path, 1).found
 
 
 def test_without_settings_the_machine_is_checked_and_the_missing_settings_are_told():
