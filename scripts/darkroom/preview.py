@@ -6,7 +6,7 @@ import click
 
 from config import LADDERS
 from filters.recipe import Recipe
-from scripts.darkroom.app import App, Command
+from scripts.darkroom.app import App, Command, json_option, print_json
 from scripts.darkroom.edits import edit_options
 from scripts.darkroom.options import PHOTO, OutFile, read_photo
 from scripts.darkroom.show import size
@@ -27,6 +27,7 @@ WIDEST = 8192  # pixels
 )
 @click.option("--compare", is_flag=True, help="Show the photo without its colours changed beside it, on the left.")
 @click.option("--open", "open_it", is_flag=True, help="Open what was written.")
+@json_option
 @click.pass_obj
 def preview(
     app: App,
@@ -40,6 +41,7 @@ def preview(
     width: int,
     compare: bool,
     open_it: bool,
+    as_json: bool,
 ) -> None:
     """Make a photo's rendition here and now: the same bytes as a worker's. No server is needed.
 
@@ -56,6 +58,9 @@ def preview(
         drawn = side_by_side(rendition(data, width, Recipe(geometry=recipe.geometry), None), drawn)
     target = out or Path(f"{photo.stem}-{recipe.look.name if recipe.look else 'edited'}.jpg")
     target.write_bytes(drawn)
-    click.echo(f"{target}  {size(len(drawn))}")
+    if as_json:
+        print_json({"file": target, "bytes": len(drawn)})
+    else:
+        click.echo(f"{target}  {size(len(drawn))}")
     if open_it:
         click.launch(str(target))

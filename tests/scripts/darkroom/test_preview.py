@@ -1,5 +1,6 @@
 """`darkroom preview`: the worker's bytes without a server, and what it says about what is wrong."""
 
+import json
 from io import BytesIO
 
 import numpy as np
@@ -70,6 +71,12 @@ def test_its_file_has_the_workers_bytes(photo, tmp_path, width, name):
         "geometry": {"crop": {"left": 0.1, "top": 0.1, "width": 0.5, "height": 0.8}},
     }
     assert (tmp_path / "out.jpg").read_bytes() == workers_bytes(photo, recipe, name)
+
+
+def test_a_program_is_told_what_was_written_as_json(photo, tmp_path):
+    answer = json.loads(run(photo, "--json", "-o", "out.jpg"))
+
+    assert answer == {"file": "out.jpg", "bytes": (tmp_path / "out.jpg").stat().st_size}
 
 
 def test_any_other_width_is_made_for_itself(photo, tmp_path):
