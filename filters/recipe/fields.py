@@ -12,6 +12,7 @@ from filters.recipe.kinds import Choice, Flag, Kind, LookName, Number, Part
 from filters.recipe.model import Adjustments, Crop, Cut, Geometry, LookChoice, Recipe, TiltShift, Tint
 
 COLOURS = ("yellow", "orange", "red", "pink", "purple", "blue", "cyan", "green")
+OTHER_FLIP = {"both": "none", "horizontal": "vertical", "vertical": "horizontal"}  # half a turn away
 SHARE_DECIMALS = 6  # a hundredth of a pixel of the largest side
 DAY_SECONDS = 86_400  # longer than any clip that is taken
 SECONDS_DECIMALS = 3  # far less than the time of a frame
@@ -34,6 +35,16 @@ def geometry_members(geometry: Geometry) -> Mapping[str, Any]:
     """JSON's members of the model's geometry."""
     perspective = Perspective(horizontal=geometry.perspective_horizontal, vertical=geometry.perspective_vertical)
     return {**vars(geometry), "perspective": perspective}
+
+
+def turned_once(geometry: Geometry, _path: str) -> Geometry:
+    """The one spelling of a turn: at most one flip, and with it a rotation of 0 or 90 degrees.
+
+    Both flips are half a turn, and half a turn may go before or after anything.
+    """
+    if geometry.flip == "both" or (geometry.flip != "none" and geometry.rotate >= 180):
+        return replace(geometry, rotate=(geometry.rotate + 180) % 360, flip=OTHER_FLIP[geometry.flip])
+    return geometry
 
 
 def none_at_zero(part: Any, _path: str) -> Any:
@@ -116,6 +127,7 @@ GEOMETRY = Part(
     make=make_geometry,
     take=geometry_members,
     default=Geometry(),
+    settle=turned_once,
     members={
         "rotate": Choice(says="Degrees clockwise.", values=(0, 90, 180, 270), default=0),
         "flip": Choice(

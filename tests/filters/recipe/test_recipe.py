@@ -4,6 +4,7 @@ import json
 from dataclasses import fields, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -326,6 +327,20 @@ def test_a_name_with_a_nul_is_refused():
 )
 def test_what_changes_nothing_is_left_out(data):
     assert parse_recipe(data) == Recipe()
+
+
+@pytest.mark.parametrize("straighten", [0, 5])
+def test_turns_that_come_to_the_same_have_one_hash_and_others_have_another(straighten):
+    flips = {"none": [], "horizontal": [1], "vertical": [0], "both": [0, 1]}
+    picture, hashes = np.arange(35).reshape(5, 7), {}
+    for rotate in (0, 90, 180, 270):
+        for flip, axes in flips.items():
+            turned = np.flip(np.rot90(picture, -rotate // 90), axes)
+            recipe = Recipe(geometry=Geometry(rotate=rotate, flip=flip, straighten=straighten))
+            hashes.setdefault((turned.shape, turned.tobytes()), set()).add(recipe_hash(recipe))
+
+    assert [len(same) for same in hashes.values()] == [1] * 8
+    assert len(set.union(*hashes.values())) == 8
 
 
 # Writing
