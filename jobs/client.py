@@ -78,6 +78,10 @@ class Client:
         originals = self._originals.get()
         return originals.adopt(checked_owner(owner_id), address, checked_key(key), checked_function(function))
 
+    def peek(self, address: str, count: int) -> bytes:
+        """The first `count` bytes of s3://bucket/key, to tell what it is. Raises Rejected as `adopt` does."""
+        return self._originals.get().peek(address, count)
+
     def submit(  # noqa: PLR0913 - by keyword, and each with a default
         self,
         owner_id: int,

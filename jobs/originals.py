@@ -3,12 +3,13 @@
 import uuid
 import zlib
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import SEEK_END, BytesIO
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from config import Settings
 from jobs.errors import Rejected
@@ -86,6 +87,17 @@ class Originals:
                 self._fetch(bucket, name, body, self._limits[function])
             return self._put(owner_id, key, body, self._limits[function])
 
+    def peek(self, address: str, count: int) -> bytes:
+        """The first `count` bytes of what lies at `address`, s3://bucket/key in the same store; fewer if it ends.
+
+        Raises:
+            Rejected: `bad_address`, or `missing_original` if nothing lies there.
+            StoreUnavailable: it could not be read.
+        """
+        bucket, name = parse_address(address)
+        with store_errors(f"to read {address}"), closing(self._open(bucket, name)["Body"]) as body:
+            return bytes(body.read(count))
+
     def _put(self, owner_id: int, key: str, body: BinaryIO, limit: int) -> str:
         source_key = original_key(owner_id, uuid.uuid5(NAMESPACE, f"{owner_id}/{key}"))
         check_size(body.seek(0, SEEK_END), limit)
@@ -95,11 +107,14 @@ class Originals:
             raise Rejected("key_reused", f"owner {owner_id} has stored other bytes by the key {key!r}")
         return source_key
 
-    def _fetch(self, bucket: str, name: str, body: BinaryIO, limit: int) -> None:
+    def _open(self, bucket: str, name: str) -> Any:
         try:
-            found = self._s3.get_object(Bucket=bucket, Key=name)
+            return self._s3.get_object(Bucket=bucket, Key=name)
         except (self._s3.exceptions.NoSuchKey, self._s3.exceptions.NoSuchBucket) as error:
             raise Rejected("missing_original", f"there is nothing at s3://{bucket}/{name}") from error
+
+    def _fetch(self, bucket: str, name: str, body: BinaryIO, limit: int) -> None:
+        found = self._open(bucket, name)
         check_size(found["ContentLength"], limit)
         body.writelines(found["Body"].iter_chunks(CHUNK_BYTES))
 

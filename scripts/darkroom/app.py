@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from config import LADDERS, MisconfiguredError, Settings
+from config import CLIP_LADDERS, LADDERS, MisconfiguredError, Settings
 from config.settings import ENV_FILE
 from jobs import Client
 from jobs.errors import DarkroomError, Rejected, Unavailable
@@ -141,14 +141,14 @@ def json_option(command: Decorated) -> Decorated:
 
 
 def preset_option(command: Decorated) -> Decorated:
-    """`--preset`: the name of a ladder."""
+    """`--preset`: the name of a ladder, whose presets are a photo's or a clip's."""
     option = click.option(
         "--preset",
         "ladder",
         default="standard",
         show_default=True,
-        type=click.Choice(sorted(LADDERS)),
-        help="Which ladder of renditions to make.",
+        type=click.Choice(sorted({*LADDERS, *CLIP_LADDERS})),
+        help="Which ladder of renditions to make; a clip's may have more codecs.",
     )
     return option(command)
 

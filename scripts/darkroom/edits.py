@@ -1,6 +1,6 @@
-"""`--look`, `--strength`, `--edit` and `--recipe`: how every command that takes a recipe takes it."""
+"""`--look`, `--strength`, `--edit`, `--recipe`, and a clip's `--trim`, `--mute`, `--cover`: how a recipe is given."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,7 +28,39 @@ OPTIONS = (
         "--recipe",
         "file",
         type=RECIPE_FILE,
-        help="A recipe's JSON file, or - for standard input. The options above are put over it, and win.",
+        help="A recipe's JSON file, or - for standard input. Every other option is put over it, and wins.",
+    ),
+)
+
+
+class Span(click.ParamType[Mapping[str, float]]):
+    """A part of a clip, `START-END` in seconds; without one of them from its beginning or to its end."""
+
+    name = "span"
+
+    def convert(
+        self, value: str | Mapping[str, float], param: click.Parameter | None, ctx: click.Context | None
+    ) -> Mapping[str, float]:
+        """The cut's start and end, as far as they are given."""
+        if not isinstance(value, str):
+            return value
+        start, dash, end = value.partition("-")
+        try:
+            given = {name: float(text) for name, text in (("start", start), ("end", end)) if text.strip()}
+        except ValueError:
+            given = {}
+        if not (dash and given):
+            self.fail(f"{value!r} is no part of a clip, such as 1.5-6 (seconds), 1.5- or -6.", param, ctx)
+        return given
+
+
+CUT_OPTIONS = (
+    click.option(
+        "--trim", type=Span(), metavar="START-END", help="Of a clip: keep from START to END, in seconds, such as 1.5-6."
+    ),
+    click.option("--mute", is_flag=True, help="Of a clip: leave the sound out."),
+    click.option(
+        "--cover", type=float, metavar="SECONDS", help="Of a clip: the time of its poster frame.  [default: chosen]"
     ),
 )
 
@@ -40,24 +72,44 @@ def edit_options(command: Decorated) -> Decorated:
     return command
 
 
+def cut_options(command: Decorated) -> Decorated:
+    """The three options of a clip, as arguments of `cut_data`."""
+    for option in reversed(CUT_OPTIONS):
+        command = option(command)
+    return command
+
+
+def cut_data(trim: Mapping[str, float] | None, *, mute: bool, cover: float | None) -> dict[str, Any]:
+    """The cut's fields that the options name."""
+    data: dict[str, Any] = dict(trim or {})
+    if mute:
+        data["mute"] = True
+    return data if cover is None else {**data, "cover": cover}
+
+
 def recipe_of_options(
     look: str | None,
     strength: float | None,
     edits: Sequence[str],
     file: Path | None,
     own_looks: Iterable[str] | None = (),
+    cut: Mapping[str, Any] | None = None,
 ) -> Recipe:
     """The recipe that the options spell; without any the identity. `own_looks` as `parse_recipe` takes them.
+
+    `cut` is what `cut_data` makes of a clip's options.
 
     Raises:
         click.UsageError: a field is wrong, or there is no look that a strength could be of.
         Rejected: `unknown_look`, with the nearest names.
     """
     with usage_errors():
-        return parse_recipe(recipe_data(look, strength, edits, file), own_looks)
+        return parse_recipe(recipe_data(look, strength, edits, file, cut or {}), own_looks)
 
 
-def recipe_data(look: str | None, strength: float | None, edits: Sequence[str], file: Path | None) -> Any:
+def recipe_data(
+    look: str | None, strength: float | None, edits: Sequence[str], file: Path | None, cut: Mapping[str, Any]
+) -> Any:
     """The options' data, not yet checked."""
     data = read_document(file) if file else {}
     if not isinstance(data, dict):
@@ -68,6 +120,9 @@ def recipe_data(look: str | None, strength: float | None, edits: Sequence[str], 
         if not isinstance(data.get("look"), dict):
             raise click.UsageError("--strength is of a look: name one with --look.")
         data = {**data, "look": {**data["look"], "strength": strength}}
+    before = data.get("cut", {})
+    if cut and isinstance(before, dict):
+        data = {**data, "cut": {**before, **cut}}
     return apply_edits(data, edits)
 
 

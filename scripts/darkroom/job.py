@@ -4,9 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from jobs.job import JobState
+from jobs import Client
+from jobs.job import JobState, JobStatus
 from scripts.darkroom.app import App, Failure, Group, json_option, print_json
 from scripts.darkroom.show import attempt_table, console, job_table, state, timing_table
+from scripts.darkroom.watch import Watch
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -37,7 +39,7 @@ def job() -> None:
 @json_option
 @click.pass_obj
 def show_job(app: App, job_id: int, *, as_json: bool) -> None:
-    """Where a job stands, each of its attempts, and what the last one spent."""
+    """Where a job stands, how far it is, each of its attempts, and what the last one spent."""
     status, attempts = app.client.status(job_id), app.ledger.attempts(job_id)
     if as_json:
         print_json({"job": status, "attempts": attempts})
@@ -77,7 +79,8 @@ def list_jobs(app: App, wanted: str | None, since: datetime | None, limit: int, 
 def wait_for_jobs(app: App, job_ids: tuple[int, ...], timeout: float, *, as_json: bool) -> None:
     """Wait until jobs are final. Fails if one of them did not end as done."""
     deadline = datetime.now(UTC) + timedelta(seconds=timeout)
-    ended = [app.client.wait(job_id, max(0.0, (deadline - datetime.now(UTC)).total_seconds())) for job_id in job_ids]
+    with Watch(show=not as_json) as watch:
+        ended = [wait_until(app.client, job_id, deadline, watch) for job_id in watch.counted(job_ids, "Rendering")]
     if as_json:
         print_json(ended)
     else:
@@ -85,6 +88,11 @@ def wait_for_jobs(app: App, job_ids: tuple[int, ...], timeout: float, *, as_json
     failed = [status for status in ended if status.state is not JobState.DONE]
     if failed:
         raise Failure(f"{len(failed)} of {len(ended)} jobs did not end as done.", 1)
+
+
+def wait_until(client: Client, job_id: int, deadline: datetime, watch: Watch) -> JobStatus:
+    """The job once it is final. Raises TimeoutError at the deadline."""
+    return client.wait(job_id, max(0.0, (deadline - datetime.now(UTC)).total_seconds()), watch.see)
 
 
 @job.command("cancel")

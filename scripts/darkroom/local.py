@@ -43,14 +43,21 @@ class Overview:
     type=click.IntRange(0, 256),
     help="Photo workers to start beside the servers; 0 for none.",
 )
+@click.option(
+    "--clip",
+    show_default="1 if there are photo workers",
+    type=click.IntRange(0, 256),
+    help="Clip workers to start beside them, which stand back for photos; 0 for none.",
+)
 @json_option
 @click.pass_obj
-def up(app: App, *, workers: int, as_json: bool) -> None:
+def up(app: App, *, workers: int, clip: int | None, as_json: bool) -> None:
     """Start the servers of the local stack, and workers. What runs already is left as it is."""
     stack = Stack.open(app.directory)
     stack.up()
-    if workers:
-        stack.pool.start(photo=workers)
+    clip = min(workers, 1) if clip is None else clip
+    if workers or clip:
+        stack.pool.start(photo=workers, clip=clip)
     print_overview(look(app), as_json=as_json)
 
 

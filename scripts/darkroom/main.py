@@ -28,7 +28,7 @@ def darkroom(ctx: click.Context, directory: Path) -> None:
     \b
     A first look, on this machine alone:
       darkroom up                              start the servers, and a worker a core
-      darkroom submit cat.jpg --owner 7 --wait make the renditions
+      darkroom submit cat.jpg --owner 7 --wait make the renditions, of a clip too
       darkroom media show MEDIA                see what the social layer reads
       darkroom down                            stop what `up` started
     """

@@ -2,19 +2,21 @@
 
 import json
 import uuid
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import click
 
 from filters.recipe import Recipe
-from jobs.job import Lane, Media
+from jobs.job import CLIP, Lane, Media, Rendition
 from jobs.s3 import connect_s3
 from pipeline.s3 import S3Store
 from scripts.darkroom.app import App, Group, json_option, preset_option, print_json
-from scripts.darkroom.edits import edit_options, recipe_of_options
-from scripts.darkroom.show import console, rendition_table, size
+from scripts.darkroom.edits import cut_data, cut_options, edit_options, recipe_of_options
+from scripts.darkroom.show import clip_line, console, rendition_table, size
 
 URL_SECONDS = 3600
+REFERRING = (".m3u8", ".vtt")  # renditions that are text and name others by their files
 
 
 @click.group(cls=Group)
@@ -51,7 +53,7 @@ def show_media(app: App, media_id: int, *, open_it: bool, as_json: bool) -> None
 )
 @click.pass_obj
 def fetch_media(app: App, media_id: int, out: Path) -> None:
-    """Fetch a media's renditions from the store into a folder."""
+    """Fetch a media's renditions from the store into a folder. A clip's playlists play from there."""
     for file in fetch(app, app.client.media(media_id), out):
         click.echo(f"{file}  {size(file.stat().st_size)}")
 
@@ -68,7 +70,8 @@ def show_history(app: App, media_id: int, *, as_json: bool) -> None:
         print_json(generations)
         return
     for record in generations:
-        click.echo(f"generation {record.generation}, {record.ready_at:%Y-%m-%d %H:%M:%S}, {recipe_line(record)}")
+        when = f"{record.ready_at:%Y-%m-%d %H:%M:%S}" if record.ready_at else record.state
+        click.echo(f"generation {record.generation}, {when}, {recipe_line(record)}")
         console().print(rendition_table(record), "")
 
 
@@ -76,6 +79,7 @@ def show_history(app: App, media_id: int, *, as_json: bool) -> None:
 @click.argument("media_id", type=int)
 @preset_option
 @edit_options
+@cut_options
 @json_option
 @click.pass_obj
 def edit(
@@ -87,18 +91,23 @@ def edit(
     strength: float | None,
     edits: tuple[str, ...],
     file: Path | None,
+    trim: Mapping[str, float] | None,
+    mute: bool,
+    cover: float | None,
     as_json: bool,
 ) -> None:
     """Edit the original anew, as the media's next generation.
 
-    The options are the whole recipe: what an earlier edit did is not kept, and without any option the photo is as it
-    was uploaded. To go on from the current recipe, take it from `media show --json` and give it as --recipe.
+    The options are the whole recipe: what an earlier edit did is not kept, and without any option the photo or clip is
+    as it was uploaded. To go on from the current recipe, take it from `media show --json` and give it as --recipe.
 
     \b
     darkroom media edit MEDIA --look juno --strength 60
+    darkroom media edit MEDIA --trim 1.5-6 --mute --cover 2
     darkroom media show MEDIA --json | jq .media.recipe | darkroom media edit MEDIA --recipe - --edit warmth=20
     """
-    recipe = recipe_of_options(look, strength, edits, file, own_looks=None)
+    cut = cut_data(trim, mute=mute, cover=cover)
+    recipe = recipe_of_options(look, strength, edits, file, own_looks=None, cut=cut)
     submit_again(app, app.client.media(media_id), ladder, recipe, Lane.INTERACTIVE, as_json=as_json)
 
 
@@ -133,6 +142,7 @@ def submit_again(app: App, record: Media, ladder: str, recipe: Recipe | None, la
         record.owner_id,
         record.source_key,
         key=uuid.uuid4().hex,
+        function=record.function,
         ladder=ladder,
         lane=lane,
         media_id=record.media_id,
@@ -159,12 +169,28 @@ def fetch(app: App, record: Media, out: Path) -> list[Path]:
     """Write each rendition to `out/<media>-<name>.<ext>`. Returns the files, the largest first."""
     store = opened(app)
     out.mkdir(parents=True, exist_ok=True)
+    names = {Path(rendition.key).name: local_name(record, rendition) for rendition in record.renditions}
     files = []
     for rendition in record.renditions:
-        file = out / f"{record.media_id}-{rendition.name}{Path(rendition.key).suffix}"
-        file.write_bytes(store.read(rendition.key, rendition.bytes))
+        file = out / local_name(record, rendition)
+        with file.open("wb") as opened_file:
+            store.fetch(rendition.key, rendition.bytes, opened_file)
+        if file.suffix in REFERRING:
+            file.write_text(renamed(file.read_text(), names.items()))
         files.append(file)
     return files
+
+
+def local_name(record: Media, rendition: Rendition) -> str:
+    """What a rendition is called in a folder; one whose name has its ending already gets no other."""
+    return f"{record.media_id}-{rendition.name.removesuffix(suffix := Path(rendition.key).suffix)}{suffix}"
+
+
+def renamed(text: str, names: Iterable[tuple[str, str]]) -> str:
+    """The text of a playlist or the like, with the names that the files have now."""
+    for stored, local in names:
+        text = text.replace(stored, local)
+    return text
 
 
 def recipe_line(record: Media) -> str:
@@ -175,8 +201,11 @@ def recipe_line(record: Media) -> str:
 def print_media(record: Media, urls: dict[str, str]) -> None:
     """The record for a person."""
     shape = f"{record.width} x {record.height}" if record.width else "not known yet"
-    click.echo(f"media {record.media_id} of owner {record.owner_id}: {record.state}, generation {record.generation}")
+    stands = f"{record.state}, generation {record.generation}"
+    click.echo(f"{record.function} {record.media_id} of owner {record.owner_id}: {stands}")
     click.echo(f"original {record.source_key}, {shape}, {recipe_line(record)}")
+    if record.function == CLIP and record.facts:
+        click.echo(clip_line(record.facts))
     for name, value in record.facts.items():
         click.echo(f"  {name}: {value}")
     console().print(rendition_table(record))

@@ -1,6 +1,7 @@
 """How things look to a person (tables) and to a program (plain data)."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -55,13 +56,15 @@ def state(value: JobState) -> str:
 
 def job_table(jobs: Sequence[JobStatus]) -> Table:
     """A line a job."""
-    table = Table("job", "media", "owner", "state", "attempts", "lane", "submitted", "took", "reason", box=None)
+    columns = ("job", "media", "owner", "function", "state", "attempts", "lane", "submitted", "took", "reason")
+    table = Table(*columns, box=None)
     for job in jobs:
         table.add_row(
             str(job.job_id),
             str(job.media_id),
             str(job.owner_id),
-            state(job.state),
+            job.function,
+            "  ".join(filter(None, (state(job.state), percent(job), time_left(job)))),
             str(job.attempts),
             job.lane,
             f"{job.submitted_at:%Y-%m-%d %H:%M:%S}",
@@ -76,6 +79,24 @@ def reason(ended: JobStatus | Attempt) -> str:
     return escape(f"{ended.code}: {ended.reason}") if ended.code else ""
 
 
+def percent(job: JobStatus) -> str:
+    """How much of a running job is done, as far as it has told: 42 %."""
+    return "" if job.progress is None else f"{int(100 * job.progress)} %"
+
+
+def time_left(job: JobStatus) -> str:
+    """How long a running job will take yet, as far as that is known: 12 s left, 3 min 20 s left."""
+    return "" if job.eta_seconds is None else f"{duration(job.eta_seconds)} left"
+
+
+def duration(seconds: float) -> str:
+    """A time for people, in whole seconds: 12 s, 3 min 20 s, 1 h 5 min."""
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
 def took(job: JobStatus) -> str:
     """The milliseconds from submit to the end."""
     return f"{(job.finished_at - job.submitted_at).total_seconds() * 1000:,.0f} ms" if job.finished_at else ""
@@ -87,6 +108,22 @@ def rendition_table(media: Media) -> Table:
     for rendition in media.renditions:
         table.add_row(rendition.name, f"{rendition.width} x {rendition.height}", size(rendition.bytes), rendition.key)
     return table
+
+
+def clip_line(facts: Mapping[str, Any]) -> str:
+    """What a clip is, in one line: 12.3 s, 29.97 frames/s, h264, aac at -18.2 LUFS, HDR (hlg), loops."""
+    sound = f"{facts.get('audio_codec')}" if facts.get("has_sound") else "no sound"
+    if facts.get("loudness_lufs") is not None:
+        sound += f" at {facts['loudness_lufs']:.1f} LUFS"
+    parts = (
+        f"{facts['seconds']:.3g} s" if facts.get("seconds") else "",
+        f"{facts['frames_per_second']:.4g} frames/s" if facts.get("frames_per_second") else "",
+        str(facts.get("video_codec") or ""),
+        sound,
+        f"HDR ({facts['hdr']})" if facts.get("hdr") else "",
+        "loops" if facts.get("loops") else "",
+    )
+    return ", ".join(filter(None, parts))
 
 
 def attempt_table(attempts: Sequence[Attempt]) -> Table:

@@ -1,4 +1,4 @@
-"""`darkroom submit`: hand over photos as a frontend does, and see what becomes of them."""
+"""`darkroom submit`: hand over photos and clips as a frontend does, and see what becomes of them."""
 
 import hashlib
 import time
@@ -9,17 +9,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from filters.recipe import Recipe, recipe_hash
 from jobs import Client
 from jobs.errors import Rejected, Unavailable
-from jobs.job import JobState, JobStatus, Lane, Media
+from jobs.job import CLIP, PHOTO, JobState, JobStatus, Lane, Media
+from jobs.ladders import checked_mandatory, find_ladder
+from jobs.recipes import check_cut
 from scripts.darkroom.app import OWNER, App, Failure, exit_code, json_option, preset_option, print_json
-from scripts.darkroom.edits import edit_options, recipe_of_options
+from scripts.darkroom.edits import cut_data, cut_options, edit_options, recipe_of_options
+from scripts.darkroom.kind import first_bytes, told_function
 from scripts.darkroom.show import console, rendition_table, state
+from scripts.darkroom.watch import Watch
 
 UPLOADS_AT_ONCE = 4
 
@@ -37,10 +39,15 @@ class Submission:
 
 @dataclass(frozen=True, kw_only=True)
 class Handover:
-    """How each source is to be submitted. `timeout` in seconds for all of them together; None: do not wait."""
+    """How each source is to be submitted. `timeout` in seconds for all of them together; None: do not wait.
+
+    A `function` of None is told from each source's bytes. What is `mandatory` is of the clips among them.
+    """
 
     owner: int
+    function: str | None
     ladder: str
+    mandatory: tuple[str, ...]
     recipe: Recipe
     lane: Lane
     timeout: float | None
@@ -48,9 +55,18 @@ class Handover:
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="FILE|FOLDER|s3://BUCKET/KEY…")
-@click.option("--owner", required=True, type=OWNER, help="Whose photo it is: a user's number.")
+@click.option("--owner", required=True, type=OWNER, help="Whose photo or clip it is: a user's number.")
+@click.option("--photo", "function", flag_value=PHOTO, help="They are photos, whatever their bytes say.")
+@click.option("--clip", "function", flag_value=CLIP, help="They are clips: what moves and could be a photo, as a GIF.")
 @preset_option
 @edit_options
+@cut_options
+@click.option(
+    "--usable",
+    multiple=True,
+    metavar="RUNG",
+    help="Of a clip: make this rung first, such as 480p, and show it before the rest is made. May be given many times.",
+)
 @click.option(
     "--lane",
     default="interactive",
@@ -70,31 +86,48 @@ def submit(
     sources: tuple[str, ...],
     *,
     owner: int,
+    function: str | None,
     ladder: str,
     look: str | None,
     strength: float | None,
     edits: tuple[str, ...],
     file: Path | None,
+    trim: Mapping[str, float] | None,
+    mute: bool,
+    cover: float | None,
+    usable: tuple[str, ...],
     lane: str,
     key: str | None,
     wait: bool,
     timeout: float,
     as_json: bool,
 ) -> None:
-    """Submit photos: files, folders (searched through), or objects that lie on S3 already.
+    """Submit photos and clips: files, folders (searched through), or objects that lie on S3 already.
+
+    Which of the two a file is, its first bytes tell.
 
     \b
     darkroom submit holiday/ --owner 7 --wait
     darkroom submit cat.jpg --owner 7 --look clarendon --strength 80 --edit warmth=20
+    darkroom submit cat.mp4 --owner 7 --trim 1.5-6 --mute --cover 2 --look juno --usable 480p --wait
     darkroom submit cat.jpg --owner 7 --key upload-4711
     """
     found = list(expand(sources))
     if key and len(found) > 1:
         raise click.UsageError(f"--key names one job, but there are {len(found)} files. Leave it out, or submit one.")
-    recipe = recipe_of_options(look, strength, edits, file, own_looks=None)
-    app.client.check_recipe(recipe)  # before anything is stored
-    order = Handover(owner=owner, ladder=ladder, recipe=recipe, lane=Lane(lane), timeout=timeout if wait else None)
-    results = hand_over_all(app.client, dict.fromkeys(found, key), order, show_progress=not as_json)
+    cut = cut_data(trim, mute=mute, cover=cover)
+    recipe = recipe_of_options(look, strength, edits, file, own_looks=None, cut=cut)
+    order = Handover(
+        owner=owner,
+        function=function,
+        ladder=ladder,
+        mandatory=checked_mandatory(usable, ladder, CLIP) if usable else (),
+        recipe=app.client.check_recipe(recipe, CLIP),  # before anything is stored; whether it is one is seen later
+        lane=Lane(lane),
+        timeout=timeout if wait else None,
+    )
+    with Watch(show=not as_json) as watch:
+        results = hand_over_all(app.client, dict.fromkeys(found, key), order, watch)
     if as_json:
         print_json(results)
     else:
@@ -130,25 +163,18 @@ def is_hidden(file: Path) -> bool:
     return any(part.startswith(".") for part in file.parts)
 
 
-def hand_over_all(
-    client: Client, keys: Mapping[str, str | None], order: Handover, *, show_progress: bool
-) -> list[Submission]:
-    """Submit sources side by side, each by its key, and if asked wait for them, with a progress bar. In their order.
+def hand_over_all(client: Client, keys: Mapping[str, str | None], order: Handover, watch: Watch) -> list[Submission]:
+    """Submit sources side by side, each by its key, and if asked wait for them. In their order.
 
     A key of None is made from the source. What fails for one source is that one's result, not the end of all.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    screen = Console(stderr=True)
-    with Progress(
-        *columns, console=screen, transient=True, disable=not (show_progress and screen.is_terminal)
-    ) as progress:
-        with interruptible_pool() as pool:
-            uploads = [pool.submit(hand_over, client, source, key, order) for source, key in keys.items()]
-            results = [upload.result() for upload in progress.track(uploads, description="Submitting")]
-        if order.timeout is None:
-            return results
-        deadline = time.monotonic() + order.timeout
-        return [follow(client, result, deadline) for result in progress.track(results, description="Rendering")]
+    with interruptible_pool() as pool:
+        uploads = [pool.submit(hand_over, client, source, key, order) for source, key in keys.items()]
+        results = [upload.result() for upload in watch.counted(uploads, "Submitting")]
+    if order.timeout is None:
+        return results
+    deadline = time.monotonic() + order.timeout
+    return [follow(client, result, deadline, watch) for result in watch.counted(results, "Rendering")]
 
 
 @contextmanager
@@ -164,14 +190,19 @@ def interruptible_pool() -> Iterator[ThreadPoolExecutor]:
 def hand_over(client: Client, source: str, key: str | None, order: Handover) -> Submission:
     """Store one source and submit it."""
     try:
+        function = order.function or told_function(first_bytes(client, source))
+        find_ladder(order.ladder, function)
+        check_cut(order.recipe, function)
         name = key or default_key(source, order.ladder)
         receipt = client.submit(
             order.owner,
-            store(client, source, order.owner, name),
+            store(client, source, order.owner, name, function),
             key=key or edited_key(name, order.recipe),
+            function=function,
             ladder=order.ladder,
             lane=order.lane,
             recipe=order.recipe,
+            mandatory=order.mandatory if function == CLIP else (),
         )
         return Submission(source=source, job=client.status(receipt.job_id))
     except (Rejected, Unavailable) as error:
@@ -180,21 +211,23 @@ def hand_over(client: Client, source: str, key: str | None, order: Handover) -> 
         return Submission(source=source, error=f"it cannot be read: {error.strerror}", exit_code=2)
 
 
-def follow(client: Client, submitted: Submission, deadline: float) -> Submission:
+def follow(client: Client, submitted: Submission, deadline: float, watch: Watch) -> Submission:
     """Wait for one job until `deadline` on the monotonic clock."""
     if submitted.job is None:
         return submitted
     try:
-        job = client.wait(submitted.job.job_id, max(0.0, deadline - time.monotonic()))
+        job = client.wait(submitted.job.job_id, max(0.0, deadline - time.monotonic()), watch.see)
         media = client.media(job.media_id)
     except (Unavailable, TimeoutError) as error:
         return replace(submitted, error=str(error), exit_code=exit_code(error))
     return replace(submitted, job=job, media=media, exit_code=0 if job.state is JobState.DONE else 1)
 
 
-def store(client: Client, source: str, owner: int, key: str) -> str:
+def store(client: Client, source: str, owner: int, key: str, function: str) -> str:
     """Bring an original to where workers read it. Returns its source key."""
-    return client.adopt(owner, source, key) if source.startswith("s3://") else client.upload(owner, Path(source), key)
+    if source.startswith("s3://"):
+        return client.adopt(owner, source, key, function)
+    return client.upload(owner, Path(source), key, function)
 
 
 def default_key(source: str, ladder: str) -> str:

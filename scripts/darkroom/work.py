@@ -5,29 +5,36 @@ import sys
 import click
 
 import jobs.migrate
+from jobs.job import FUNCTIONS, PHOTO
 from scripts.darkroom.app import App, Group, json_option, print_json
 from workers import head, relay, supervisor, sweeper
 
 
 @click.command()
+@click.option(
+    "--function", default=PHOTO, show_default=True, type=click.Choice(FUNCTIONS), help="What it makes renditions of."
+)
 @click.pass_obj
-def worker(app: App) -> None:
+def worker(app: App, function: str) -> None:
     """Run one worker in the foreground.
 
     TERM drains: it takes no more jobs, finishes the one it has, and leaves within 25 s. A second TERM stops it at once;
     its job goes back to the queue.
     """
     app.export_settings()
-    sys.exit(head.main([]))
+    sys.exit(head.main(["--function", function]))
 
 
 @click.command()
 @click.option("--photo", "photo", default=1, show_default=True, type=click.IntRange(0, 256), help="Photo workers.")
+@click.option(
+    "--clip", "clip", default=1, show_default=True, type=click.IntRange(0, 256), help="Clip workers, which stand back."
+)
 @click.pass_obj
-def pool(app: App, photo: int) -> None:
+def pool(app: App, photo: int, clip: int) -> None:
     """Run workers, a sweeper and a relay under a supervisor that restarts what dies."""
     app.export_settings()
-    sys.exit(supervisor.main(["--photo", str(photo)]))
+    sys.exit(supervisor.main(["--photo", str(photo), "--clip", str(clip)]))
 
 
 @click.command()

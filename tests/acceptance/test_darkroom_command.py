@@ -126,10 +126,10 @@ def test_an_empty_file_is_refused_and_the_others_go_on(run, photo, tmp_path):
 def test_one_file_that_cannot_be_handed_over_does_not_hide_what_became_of_the_others(
     run, photo, staffed_stack, monkeypatch
 ):
-    def store(client, source, owner, key):
+    def store(client, source, owner, key, function):
         if "second" in source:
             raise StoreUnavailable("the object store does not answer")
-        return client.upload(owner, Path(source), key)
+        return client.upload(owner, Path(source), key, function)
 
     monkeypatch.setattr("scripts.darkroom.submit.store", store)
     second = write_photo(photo.with_name("second [draft].jpg"), seed=2)
