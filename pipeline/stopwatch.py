@@ -15,7 +15,7 @@ class Stopwatch:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Count what happens inside towards the stage `name`; CPU is the whole process's."""
+        """Count what happens inside towards the stage `name`; CPU is the whole process's, and its ended programs'."""
         cpu, wall = cpu_seconds(), time.perf_counter()
         try:
             yield
@@ -30,9 +30,9 @@ class Stopwatch:
 
 
 def cpu_seconds() -> float:
-    """What this process has spent so far.
+    """What this process has spent so far, and the programs that it started and that have ended.
 
     Not time.process_time(): under a CPU limit, such as a renderer's, the kernel moves that clock in ticks of 4 ms.
     """
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
+    own, ended = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + ended.ru_utime + ended.ru_stime

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from config.presets import SoundPreset
 
 SILENCE_LUFS = -69.9  # at -70 the gate of BS.1770 has let nothing through: silence, or less than 0.4 s
-MOST_GAIN_DB = 30.0  # what asks for more is the noise of a microphone
+MOST_GAIN_DB = 40.0  # what asks for more is the noise of a microphone
 MOST_MAKEUP_DB = 6.0  # for what a limiter takes away
 CODEC_DB = 0.5  # by how much AAC may overshoot a peak
 FINE_DB = 0.2  # nobody hears less

@@ -67,6 +67,17 @@ class Sprites:
     count: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """What one run makes. `begins` and `ends` are shares of the work of all runs."""
+
+    rungs: tuple[Rung, ...]  # the largest first
+    preview: bool = True
+    strip: bool = True
+    begins: float = 0.0
+    ends: float = 1.0
+
+
 def plan_span(source: Source, cut: Cut) -> Span:
     """What is kept of the clip.
 
@@ -91,6 +102,27 @@ def plan_rungs(width: int, height: int, presets: Sequence[ClipPreset]) -> tuple[
         sizes = rung_size(width, height, preset.short_side)
         kept[preset.codec, *sizes] = Rung(preset=preset, width=sizes[0], height=sizes[1])
     return tuple(sorted(kept.values(), key=lambda rung: -rung.width * rung.height))
+
+
+def plan_batches(width: int, height: int, ladder: ClipLadder, mandatory: Sequence[str]) -> tuple[Batch, ...]:
+    """One run for everything; or two, the first for the rungs that are mandatory and for what is shown beside them.
+
+    A mandatory rung that comes to the size of another is that other.
+    """
+    rungs = plan_rungs(width, height, ladder.rungs)
+    named = plan_rungs(width, height, [preset for preset in ladder.rungs if preset.name in mandatory])
+    sizes = {(rung.preset.codec, rung.width, rung.height) for rung in named}
+    first = tuple(rung for rung in rungs if (rung.preset.codec, rung.width, rung.height) in sizes)
+    rest = tuple(rung for rung in rungs if rung not in first)
+    if not first or not rest:
+        return (Batch(rungs=rungs),)
+    share = pixels(first) / pixels(rungs)
+    return Batch(rungs=first, strip=False, ends=share), Batch(rungs=rest, preview=False, begins=share)
+
+
+def pixels(rungs: Sequence[Rung]) -> int:
+    """Of one frame in all rungs."""
+    return sum(rung.width * rung.height for rung in rungs)
 
 
 def rung_size(width: int, height: int, short_side: int) -> tuple[int, int]:
@@ -184,7 +216,7 @@ def transcode_arguments(  # noqa: PLR0913
     base = (edited.width, edited.height) if edited else (rungs[0].width, rungs[0].height)
     taps = [tap(rung, place, base) for place, rung in enumerate(rungs)]
     if preview:
-        taps.append(preview_tap(base, rate, ladder.preview))
+        taps.append(preview_tap(base, frames, rate, ladder.preview))
     if strip and ladder.strip:
         taps.append(strip_tap(plan_sprites(*base, frames, rate, ladder.strip)))
     graph = [f"{pictures(source, span, base, rate, edited)},split={len(taps)}{labels(len(taps))}"]
@@ -284,11 +316,12 @@ def resized(base: tuple[int, int], width: int, height: int) -> str:
     return "null" if base == (width, height) else f"scale={width}:{height}:flags={FLAGS},setsar=1"
 
 
-def preview_tap(base: tuple[int, int], rate: Fraction, preset: PreviewPreset) -> str:
+def preview_tap(base: tuple[int, int], frames: int, rate: Fraction, preset: PreviewPreset) -> str:
     """The beginning, small and slow."""
     slow = min(rate, Fraction(preset.frames_per_second))
+    count = max(1, round(min(frames / rate, Fraction(preset.seconds)) * slow))
     width, height = rung_size(*base, preset.short_side)
-    return f"trim=end={preset.seconds:g},fps={slow},{resized(base, width, height)}[preview]"
+    return f"trim=end={preset.seconds:g},fps={slow},trim=end_frame={count},{resized(base, width, height)}[preview]"
 
 
 def strip_tap(sprites: Sprites) -> str:
