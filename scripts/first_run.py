@@ -1,4 +1,4 @@
-"""`scripts/run`: from a photo to its renditions, through every real part, in one command."""
+"""`scripts/run`: from a photo or clip to its renditions, through every real part, in one command."""
 
 import os
 import signal
@@ -18,16 +18,18 @@ from scripts.darkroom.app import OWNER, App, Command
 from scripts.darkroom.media import fetch
 from scripts.darkroom.show import console, rendition_table, size, timing_table
 from scripts.darkroom.submit import Handover, Submission, expand, fail_for, hand_over_all, headline
+from scripts.darkroom.watch import Watch
 from scripts.sample import sample_photo
 from workers.stack import LocalPool, Server, Stack
 
 WORKERS = 2
+CLIP_WORKERS = 1
 TIMEOUT_SECONDS = 300.0
 
 
 @click.command(cls=Command)
 @click.argument("files", nargs=-1, metavar="[FILE|FOLDER…]")
-@click.option("--owner", default=1, show_default=True, type=OWNER, help="Whose photos these are.")
+@click.option("--owner", default=1, show_default=True, type=OWNER, help="Whose photos and clips these are.")
 @click.option(
     "--out",
     default=Path("out"),
@@ -37,7 +39,7 @@ TIMEOUT_SECONDS = 300.0
 )
 @click.option("--keep", is_flag=True, help="Leave the servers and workers up; `darkroom down` stops them.")
 def first_run(files: tuple[str, ...], owner: int, out: Path, *, keep: bool) -> None:
-    """Make the renditions of photos on servers of this machine's own, and fetch them into a folder.
+    """Make the renditions of photos and clips on servers of this machine's own, and fetch them into a folder.
 
     Without a file it makes a photo by code.
     """
@@ -49,9 +51,16 @@ def first_run(files: tuple[str, ...], owner: int, out: Path, *, keep: bool) -> N
         # A key of its own for each run: the same photo again is work again, not yesterday's answer.
         keys: dict[str, str | None] = {source: uuid.uuid4().hex for source in sources}
         order = Handover(
-            owner=owner, ladder="standard", recipe=Recipe(), lane=Lane.INTERACTIVE, timeout=TIMEOUT_SECONDS
+            owner=owner,
+            function=None,
+            ladder="standard",
+            mandatory=(),
+            recipe=Recipe(),
+            lane=Lane.INTERACTIVE,
+            timeout=TIMEOUT_SECONDS,
         )
-        results = hand_over_all(app.client, keys, order, show_progress=True)
+        with Watch(show=True) as watch:
+            results = hand_over_all(app.client, keys, order, watch)
         for result in results:
             report(screen, app, result, out)
     fail_for(results)
@@ -75,7 +84,7 @@ def local_stack(screen: Console, *, keep: bool) -> Iterator[App]:
     try:
         with screen.status("Starting gearmand, PostgreSQL, PgBouncer and SeaweedFS"):
             stack.up()
-            stack.pool.start(photo=WORKERS)
+            stack.pool.start(photo=WORKERS, clip=CLIP_WORKERS)
         yield App(directory=stack.directory, environ={})  # this stack alone, whatever the environment names
         if keep:
             screen.print("\nThe stack is up: `.venv/bin/darkroom status` shows it, `.venv/bin/darkroom down` stops it.")
@@ -92,7 +101,7 @@ def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
 
 
 def report(screen: Console, app: App, result: Submission, out: Path) -> None:
-    """What became of one photo: its state, its renditions, where the time went, and where they lie now."""
+    """What became of one photo or clip: its state, its renditions, where the time went, and where they lie now."""
     screen.print("", headline(result), soft_wrap=True)
     if result.job is None or result.media is None or not result.media.renditions:
         return
