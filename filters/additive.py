@@ -74,7 +74,7 @@ def additive_pass(
     tones = follow(before, grey_tones(TONES))
     amounts, parts = _parts_by_amount(model, tones) if model.mask else (np.zeros(1), parts_of(model, tones, 0.0)[None])
     return AdditivePass(
-        sums=sums_of(model, parts, after),
+        sums=sums_of(parts, after),
         strength=round(model.strength * STRENGTH_ONE),
         mask=model.mask,
         starts=_starts(model.mask, amounts),
@@ -118,7 +118,9 @@ def _sum(line: Line, words: Words, sets: Sets | None, x: np.uint64) -> int:
     first = np.uint64(0) if sets is None else np.uint64(sets[0][np.uint64(sets[1][x])])
     at = np.uint64(3) * x
     red, green, blue = np.uint64(line[at]), np.uint64(line[at + np.uint64(1)]), np.uint64(line[at + np.uint64(2)])
-    sums: int = words[first + red] + words[first + np.uint64(TONES) + green] + words[first + np.uint64(2 * TONES) + blue]
+    sums: int = (
+        words[first + red] + words[first + np.uint64(TONES) + green] + words[first + np.uint64(2 * TONES) + blue]
+    )
     return sums
 
 

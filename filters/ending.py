@@ -44,7 +44,7 @@ PLAIN = ending()
 def mixing(model: Additive, *, before: Sequence[Curves] = (), after: Sequence[Curves] = ()) -> Sums:
     """Curves, an additive model without mask or blend, and curves, as sums of fine tones."""
     parts = parts_of(model, follow(before, grey_tones(STEPS)), 0.0)
-    return sums_of(model, parts[None], after)
+    return sums_of(parts[None], after)
 
 
 @njit(boolean(ENDS), cache=True)

@@ -47,24 +47,10 @@ class Radial:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Linear:
-    """A ramp across the frame: q goes from `start` in the upper left by `across` to the right and by `down`."""
-
-    start: float = 0.0
-    across: float = 0.0
-    down: float = 1.0
-
-    def terms(self) -> Numbers:
-        """The coefficients, (len(POWERS),)."""
-        middle = self.start + (self.across + self.down) / 2
-        return _terms({(0, 0): middle, (1, 0): self.across / 2, (0, 1): self.down / 2})
-
-
-@dataclass(frozen=True, kw_only=True)
 class Mask:
     """A shape and its profile: how much acts, linear between (q, amount) `nodes`, constant outside of them."""
 
-    shape: Field | Radial | Linear
+    shape: Field | Radial
     nodes: tuple[tuple[float, float], ...] = ((0.0, 0.0), (1.0, 1.0))  # q rising, amounts 0 to 1
 
     def amount(self, q: Numbers) -> Numbers:

@@ -43,26 +43,23 @@ class Matrix:
 
 @dataclass(frozen=True, kw_only=True)
 class Additive:
-    """A generalised additive model: out_c = close( Σ_j parts(tone_j)[j, c] ), blended with what came in by `strength`.
+    """A generalised additive model: out_c = clip( Σ_j parts(tone_j)[j, c] ), blended with what came in by `strength`.
 
     `parts` takes tones (n,) and the mask's amount (a number) and gives (3, 3, n): source channel, result channel, tone.
     Of the amount it is a polynomial of degree MOST_BENDS at most, so that few amounts tell all.
-    `close` is a curve for each result channel on sums, (..., 3), which may lie outside of 0 to 1; None: clip only.
     `strength` is 0 to 1. At the centre of the frame, or without a mask, the amount is 0.
     Source: T. Hastie, R. Tibshirani, "Generalized Additive Models", 1986.
     """
 
     parts: Callable[[NDArray[np.float64], float], NDArray[np.float64]]
-    close: Callable[[Colours], Colours] | None = None
     strength: float = 1.0
     mask: Mask | None = None
 
     def __call__(self, colours: Colours, amount: float = 0.0) -> Colours:
         """The model's tones where the mask's amount is `amount`."""
         flat = colours.reshape(-1, 3)
-        sums = sum(self.parts(flat[:, j], amount)[j].T for j in range(3))
-        closed = np.clip(sums if self.close is None else self.close(sums), 0.0, 1.0)
-        return (flat + self.strength * (closed - flat)).reshape(colours.shape)
+        sums: Colours = sum((self.parts(flat[:, j], amount)[j].T for j in range(3)), np.zeros(flat.shape))
+        return (flat + self.strength * (np.clip(sums, 0.0, 1.0) - flat)).reshape(colours.shape)
 
 
 @dataclass(frozen=True, kw_only=True)

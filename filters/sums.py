@@ -4,7 +4,7 @@ A word holds all three, so that a pixel is three look-ups and two additions. Whe
 are fine tones already; otherwise each goes through a closing table.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -56,14 +56,10 @@ def parts_of(model: Additive, tones: Colours, amount: float) -> Parts:
     return np.clip(parts, -MOST_PART, MOST_PART)
 
 
-def sums_of(model: Additive, parts: Parts, after: Sequence[Curves]) -> Sums:
+def sums_of(parts: Parts, after: Sequence[Curves]) -> Sums:
     """A model's parts, (sets, 3, 3, n), and the curves that follow it, as sums."""
-    fine = _fine_sums(parts) if model.close is None and not after else None
-
-    def close(sums: Colours) -> Colours:
-        return follow(after, np.clip(sums if model.close is None else model.close(sums), 0.0, 1.0))
-
-    return fine or _closed_sums(parts, close)
+    fine = None if after else _fine_sums(parts)
+    return fine or _closed_sums(parts, after)
 
 
 def _fine_sums(parts: Parts) -> Sums | None:
@@ -77,15 +73,15 @@ def _fine_sums(parts: Parts) -> Sums | None:
     return Sums(_packed(fields, LANE_BITS), NO_TABLES, black)
 
 
-def _closed_sums(parts: Parts, close: Callable[[Colours], Colours]) -> Sums:
-    """Words of steps into closing tables."""
+def _closed_sums(parts: Parts, after: Sequence[Curves]) -> Sums:
+    """Words of steps into closing tables, which clip and curve."""
     fields: NDArray[np.int64] = np.rint(parts * (CLOSING_STEPS << FRACTION_BITS)).astype(np.int64)
     darkest = fields.min(axis=(0, 3)).sum(axis=0) >> FRACTION_BITS  # (3,), of each result channel
     brightest = fields.max(axis=(0, 3)).sum(axis=0) >> FRACTION_BITS
     steps = int((brightest - darkest).max()) + 2
     starts = np.arange(3) * steps - darkest
     fields[:, 0] += ((starts << FRACTION_BITS) + (1 << FRACTION_BITS >> 1))[:, None]
-    closed = close((darkest + np.arange(steps)[:, None]) / CLOSING_STEPS)
+    closed = follow(after, np.clip((darkest + np.arange(steps)[:, None]) / CLOSING_STEPS, 0.0, 1.0))
     tables: Closing = np.rint(closed.T * WHITE).astype(np.uint16)
     return Sums(_packed(fields, FIELD_BITS), tables.reshape(-1), 0)
 

@@ -138,7 +138,7 @@ def held_bytes(held):
 
 
 class HeavyLook:
-    """A mask that takes everything away, and a closing curve; or a table that is kept whole."""
+    """A mask that takes everything away, or a table that is kept whole."""
 
     def __init__(self, *, table):
         self.table = table
@@ -147,7 +147,7 @@ class HeavyLook:
         if self.table:
             return (Table(grid=np.random.default_rng(9).random((36, 36, 36, 3)), strength=strength),)
         ones = np.eye(3)[:, :, None]
-        return (Additive(parts=lambda t, a: ones * t * (1 - a), close=np.sqrt, strength=strength, mask=MASK),)
+        return (Additive(parts=lambda t, a: ones * t * (1 - a), strength=strength, mask=MASK),)
 
 
 @pytest.mark.parametrize("table", [True, False])

@@ -13,7 +13,7 @@ from PIL import Image, ImageFilter
 from filters.compile import compile_recipe
 from filters.cube import CubeError, CubeLook, pack, read_cube, unpack, write_cube
 from filters.cube_text import CubeTable
-from filters.mask import Linear, Mask
+from filters.mask import Mask, Radial
 from filters.point import Additive, Curves, Matrix
 from filters.recipe import LookChoice, Recipe
 
@@ -334,7 +334,7 @@ def test_what_is_written_pillow_reads_as_the_same_colours():
 
 
 def test_what_depends_on_the_place_is_written_as_at_the_centre():
-    mask = Mask(shape=Linear(start=0.0, across=1.0, down=0.5), nodes=((0.0, 0.0), (1.0, 1.0)))  # 3/4 at the centre
+    mask = Mask(shape=Radial(x=0.0, reach=1 / 3), nodes=((0.0, 0.0), (1.0, 1.0)))  # 3/4 at the centre
     darker = Additive(parts=lambda tones, amount: np.eye(3)[..., None] * tones * (1 - 0.4 * amount), mask=mask)
 
     np.testing.assert_allclose(applied(read_cube(write_cube([darker], "", 2), "dark")), NOISE * 0.7, atol=1e-6)

@@ -4,16 +4,17 @@ import numpy as np
 import pytest
 
 from filters.line import place_line
-from filters.mask import POSITIONS, POWERS, Field, Linear, Mask, Radial, columns
+from filters.mask import POSITIONS, POWERS, Field, Mask, Radial, columns
 
 WAVES = Field(coefficients=tuple(0.3 * np.cos(np.arange(len(POWERS)))))
+RAMP = Field(coefficients=tuple({(0, 0): 0.25, (1, 0): -0.35, (0, 1): -0.2}.get(powers, 0.0) for powers in POWERS))
+EVERYWHERE = Field(coefficients=tuple({(0, 0): 0.5}.get(powers, 0.0) for powers in POWERS))
 SHAPES = [
     Radial(),
     Radial(x=0.2, y=0.9, reach=1.3),
     Radial(x=-0.3, y=1.4, reach=0.2),
-    Linear(),
-    Linear(start=0.8, across=-0.7, down=-0.4),
-    Linear(start=0.5, across=0.0, down=0.0),
+    RAMP,
+    EVERYWHERE,
     WAVES,
 ]
 FRAMES = [(1, 1), (5, 7), (7, 5), (1, 300), (135, 108)]
@@ -38,14 +39,6 @@ def test_a_radial_shape_is_the_squared_distance_from_its_centre():
 
     np.testing.assert_allclose(
         positions(Radial(x=0.2, y=0.9, reach=1.3), 5, 7), ((x - 0.2) ** 2 + (y - 0.9) ** 2) / 1.3, atol=1e-12
-    )
-
-
-def test_a_linear_shape_is_a_ramp_from_the_upper_left():
-    x, y = (np.arange(7) + 0.5) / 7, (np.arange(5)[:, None] + 0.5) / 5
-
-    np.testing.assert_allclose(
-        positions(Linear(start=0.8, across=-0.7, down=0.4), 5, 7), 0.8 - 0.7 * x + 0.4 * y, atol=1e-12
     )
 
 
