@@ -147,9 +147,9 @@ def score(frames: Pixels, shares: Scores) -> Scores:
 
 
 def take_frame(source: Source, seconds: float, width: int, height: int, limits: Limits, folder: Path) -> Pixels:
-    """The frame that is shown at a time, (height, width, 3) uint8 sRGB: upright, nothing done to it.
+    """The first frame from a time on, (height, width, 3) uint8 sRGB: upright, nothing done to it.
 
-    Where no frame begins so late, it is the last that does.
+    Where no frame begins so late, it is one of the last.
 
     Raises:
         Rejected: `corrupt_media`, there is no frame that can be decoded.
@@ -165,9 +165,12 @@ def take_frame(source: Source, seconds: float, width: int, height: int, limits: 
 
 
 def starts(source: Source, seconds: float) -> tuple[float, ...]:
-    """Times at which to look for a frame one after the other, until there is one: each is a longer step back."""
+    """Times at which to look for a frame one after the other, until there is one: each is a longer step back.
+
+    Already the first is a little before a frame's own time, which may have been rounded up.
+    """
     frame = 1 / source.frames_per_second
-    latest = max(0.0, min(seconds, source.video.ends - frame))
+    latest = min(seconds, source.video.ends - frame) - frame / 10
     return tuple(dict.fromkeys(max(0.0, latest - back) for back in (0.0, 1.5 * frame, 0.5, 2.0, latest)))
 
 

@@ -1,5 +1,6 @@
 """The last look at a clip's files before they leave: they are what they are stated to be, and nothing besides."""
 
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from pipeline.clip.verify_movie import check_movie
 from pipeline.clip.verify_text import check_playlist, check_track
 from pipeline.services import Encoded
 from pipeline.verify import UncleanRenditionError, verify
+
+BROKEN = (Rejected, ValueError, IndexError, StopIteration, struct.error)  # what reading too short a box raises
 
 Check = Callable[[Path, ClipFile, Mapping[str, ClipFile]], None]
 
@@ -26,7 +29,7 @@ def verify_all(out: Path, files: Sequence[ClipFile]) -> None:
             raise UncleanRenditionError(f"The rendition {file.name} is of a type {file.content_type} that is not ours.")
         try:
             check(out / file.file, file, named)
-        except (UncleanRenditionError, Rejected) as error:
+        except (UncleanRenditionError, *BROKEN) as error:
             raise UncleanRenditionError(f"The rendition {file.name} is unclean: {error}") from error
 
 
