@@ -24,6 +24,11 @@ STAGES = (
     "hands",
     "compile",
     "header",
+    "probe",
+    "listen",
+    "poster",
+    "transcode",
+    "finish",
     "decode",
     "resample",
     "color",
@@ -116,7 +121,7 @@ def clip_line(facts: Mapping[str, Any]) -> str:
     if facts.get("loudness_lufs") is not None:
         sound += f" at {facts['loudness_lufs']:.1f} LUFS"
     parts = (
-        f"{facts['seconds']:.3g} s" if facts.get("seconds") else "",
+        f"{facts['seconds']:.1f} s" if facts.get("seconds") else "",
         f"{facts['frames_per_second']:.4g} frames/s" if facts.get("frames_per_second") else "",
         str(facts.get("video_codec") or ""),
         sound,

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from filters.recipe import Recipe, parse_recipe, recipe_hash, schema
 from jobs.errors import Rejected
-from scripts.darkroom.edits import edit_options, recipe_of_options
+from scripts.darkroom.edits import cut_data, cut_options, edit_options, recipe_of_options
 from scripts.darkroom.main import darkroom
 from scripts.darkroom.submit import edited_key
 
@@ -132,3 +132,65 @@ def test_another_recipe_is_another_job_on_the_same_original():
     assert len(keys) == 3
     assert "a" * 64 + "-standard" in keys
     assert max(map(len, keys)) <= 200
+
+
+@click.command()
+@cut_options
+def cut_of(trim, mute, cover):
+    """What a command with a clip's options is given."""
+    click.echo(json.dumps(cut_data(trim, mute=mute, cover=cover)))
+
+
+def spelt(*words):
+    return CliRunner().invoke(cut_of, list(words))
+
+
+@pytest.mark.parametrize(
+    ("words", "data"),
+    [
+        ((), {}),
+        (("--trim", "1.5-6"), {"start": 1.5, "end": 6}),
+        (("--trim", "1.5-"), {"start": 1.5}),
+        (("--trim", "-6"), {"end": 6}),
+        (("--trim", " 1 - 2 "), {"start": 1, "end": 2}),
+        (("--mute", "--cover", "0"), {"mute": True, "cover": 0}),
+        (("--cover", "2.25", "--trim", "0-60"), {"start": 0, "end": 60, "cover": 2.25}),
+    ],
+)
+def test_a_clips_options_spell_its_cut(words, data):
+    assert json.loads(spelt(*words).stdout) == data
+
+
+@pytest.mark.parametrize("wrong", ["", "-", "6", "a-b", "1.5-6-7", "1,5-6"])
+def test_a_part_that_is_none_is_a_usage_error_that_shows_how_to_spell_one(wrong):
+    result = spelt("--trim", wrong)
+
+    assert result.exit_code == 2
+    assert "such as 1.5-6" in result.stderr
+
+
+def test_a_cut_is_put_over_a_files_and_the_rest_of_it_stays(tmp_path):
+    file = tmp_path / "recipe.json"
+    file.write_text(json.dumps({"cut": {"start": 1, "end": 9, "mute": True}, "adjustments": {"fade": 5}}))
+
+    made = recipe_of_options(None, None, ("warmth=20",), file, cut={"end": 6, "cover": 2})
+
+    cut = {"start": 1, "end": 6, "mute": True, "cover": 2}
+    assert made == parse_recipe({"cut": cut, "adjustments": {"fade": 5, "warmth": 20}})
+
+
+@pytest.mark.parametrize(
+    ("cut", "says"),
+    [({"start": 6, "end": 1.5}, "end 1.5 is not after start 6"), ({"cover": -1}, "cut.cover: -1 is out of range")],
+)
+def test_a_cut_that_keeps_nothing_is_a_usage_error(cut, says):
+    with pytest.raises(click.UsageError, match=says):
+        recipe_of_options(None, None, (), None, cut=cut)
+
+
+def test_a_files_cut_that_is_no_object_is_refused_as_such(tmp_path):
+    file = tmp_path / "recipe.json"
+    file.write_text(json.dumps({"cut": 5}))
+
+    with pytest.raises(click.UsageError, match="cut: 5 is no object"):
+        recipe_of_options(None, None, (), file, cut={"end": 6})
