@@ -28,13 +28,13 @@ def sample_photo(height: int = HEIGHT, width: int = WIDTH, orientation: int = 1)
 def sample_clip(file: Path, seconds: float = 10.0) -> None:
     """An MP4 of 1080 x 1920, 30 frames a second, with sound: a camera that wanders over the photo."""
     photo = file.with_suffix(".jpg")
-    photo.write_bytes(sample_photo(2160, 1440))
-    wander = "crop=1080:1920:x='(iw-ow)/2*(1+sin(t))':y='(ih-oh)/2*(1-cos(t/2))',format=yuv420p"
-    pictures = ["-loop", "1", "-framerate", "30", "-i", str(photo), "-f", "lavfi", "-i", "sine=frequency=440"]
-    encode = ["-c:v", "libx264", "-preset", "superfast", "-crf", "16", "-c:a", "aac", "-t", f"{seconds:g}"]
-    subprocess.run(
-        ["ffmpeg", "-nostdin", "-y", "-v", "error", *pictures, "-vf", wander, *encode, str(file)], check=True
-    )
+    photo.write_bytes(sample_photo(2160, 2880))
+    wander = "crop=1080:1920:x='(iw-ow)/2*(1+sin(t))':y='(ih-oh)/2*(1-cos(t/2))'"
+    home = "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p"
+    inputs = ["-loop", "1", "-framerate", "30", "-i", str(photo), "-f", "lavfi", "-i", "sine=frequency=440"]
+    encode = ["-c:v", "libx264", "-preset", "superfast", "-crf", "16", "-c:a", "aac"]
+    whole = ["-vf", f"{wander},{home}", *encode, "-t", f"{seconds:g}", "-f", "mp4", str(file)]
+    subprocess.run(["ffmpeg", "-nostdin", "-y", "-v", "error", *inputs, *whole], check=True)
     photo.unlink()
 
 

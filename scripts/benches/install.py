@@ -1,4 +1,4 @@
-"""Peers are installed for a bench alone, under var/bench, from locks with hashes: nothing of Darkroom needs them."""
+"""What a bench or a test alone needs is installed below var/, from locks with hashes: nothing of Darkroom needs it."""
 
 import hashlib
 import shutil
@@ -11,10 +11,9 @@ LOCKS = Path(__file__).resolve().parent / "peers"
 BENCH = Path(__file__).resolve().parents[2] / "var" / "bench"
 
 
-def node_modules() -> Path | None:
-    """The folder with the npm peers, installed if need be; None, having said why, if that fails."""
-    folder = BENCH / "node"
-    locks = [LOCKS / "package.json", LOCKS / "package-lock.json"]
+def node_modules(folder: Path = BENCH / "node", locks_in: Path = LOCKS) -> Path | None:
+    """The folder with the npm packages of a lock, installed if need be; None, having said why, if that fails."""
+    locks = [locks_in / "package.json", locks_in / "package-lock.json"]
     return _installed(folder, locks, [["npm", "ci", "--prefix", str(folder), "--no-audit", "--no-fund"]])
 
 
@@ -41,7 +40,7 @@ def _installed(folder: Path, locks: Sequence[Path], commands: Sequence[Sequence[
     stamp = folder / "installed"
     if stamp.is_file() and stamp.read_text() == wanted:
         return folder
-    print(f"Installing peers into {folder}", flush=True)
+    print(f"Installing into {folder}", flush=True)
     folder.mkdir(parents=True, exist_ok=True)
     for lock in locks:
         shutil.copy(lock, folder)
@@ -49,10 +48,10 @@ def _installed(folder: Path, locks: Sequence[Path], commands: Sequence[Sequence[
         for command in commands:
             subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     except FileNotFoundError as error:
-        print(f"Going on without these peers: {error.filename} is not on this machine.")
+        print(f"Going on without it: {error.filename} is not on this machine.")
         return None
     except subprocess.CalledProcessError as error:
-        print(f"Going on without these peers: {' '.join(error.cmd[:3])} failed.\n{error.stderr[-2000:]}")
+        print(f"Going on without it: {' '.join(error.cmd[:3])} failed.\n{error.stderr[-2000:]}")
         return None
     stamp.write_text(wanted)
     return folder
