@@ -15,7 +15,6 @@ Pixels = NDArray[np.uint8]
 Tones = NDArray[np.float32]
 
 TONES = np.arange(256) / 255
-CLOSING = np.linspace(-1, 2, 3 * 1024 + 1)  # sums at which closing curves are drawn
 LEAST = 1e-6  # tones: a smaller part is none
 
 
@@ -25,8 +24,7 @@ def find(name: str) -> Callable[[Pixels], Pixels]:
     (model,) = find_look(name).operations(1.0)
     assert isinstance(model, Additive)  # noqa: S101 - every built-in look is one
     curves = [part.astype(np.float32) for part in powers(model)]
-    closing = model.close and model.close(np.stack([CLOSING] * 3, axis=-1)).astype(np.float32)
-    return lambda pixels: draw(pixels, curves, model.mask, closing)
+    return lambda pixels: draw(pixels, curves, model.mask)
 
 
 def powers(model: Additive) -> list[NDArray[np.float64]]:
@@ -39,15 +37,13 @@ def powers(model: Additive) -> list[NDArray[np.float64]]:
     return [none, full - none - square, square]
 
 
-def draw(pixels: Pixels, curves: list[Tones], mask: Mask | None, closing: Tones | None) -> Pixels:
-    """Look every pixel up, add up what the place adds, and close."""
+def draw(pixels: Pixels, curves: list[Tones], mask: Mask | None) -> Pixels:
+    """Look every pixel up, and add up what the place adds."""
     sums = added(pixels, curves[0])
     if mask:
         amount = mask.draw(*pixels.shape[:2]).astype(np.float32)[..., None]
         for power, part in enumerate(curves[1:], 1):
             sums += amount**power * added(pixels, part)
-    if closing is not None:
-        sums = np.stack([np.interp(sums[..., c], CLOSING, closing[:, c]) for c in range(3)], axis=-1)
     return (np.clip(sums, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
