@@ -28,7 +28,7 @@ TRACK = re.compile(rf"WEBVTT\n((?:{CUE.pattern})+)")
 
 def check_playlist(path: Path, stated: ClipFile, named: Mapping[str, ClipFile]) -> None:
     """A master, or the playlist of one rung. Raises UncleanRenditionError if it is neither."""
-    text = path.read_text("ascii", errors="replace")
+    text = read_text(path)
     if master := MASTER.fullmatch(text):
         check_master(master[1], stated, named)
     elif media := MEDIA.fullmatch(text):
@@ -64,7 +64,7 @@ def check_segments(media: re.Match[str], folder: Path, named: Mapping[str, ClipF
 
 def check_track(path: Path, stated: ClipFile, named: Mapping[str, ClipFile]) -> None:  # noqa: ARG001
     """The track of a strip: cues one after the other, each a part of a sheet that is there."""
-    track = TRACK.fullmatch(path.read_text("ascii", errors="replace"))
+    track = TRACK.fullmatch(read_text(path))
     if track is None:
         raise UncleanRenditionError("it has a line that our tracks do not have")
     cues = CUE.findall(track[1])
@@ -75,3 +75,8 @@ def check_track(path: Path, stated: ClipFile, named: Mapping[str, ClipFile]) -> 
         sheet, (left, top, width, height) = named.get(file), map(int, box)
         if sheet is None or left + width > sheet.width or top + height > sheet.height:
             raise UncleanRenditionError(f"it shows a part of {file} that is not there")
+
+
+def read_text(path: Path) -> str:
+    """The text of a file with its line ends as they are; what is no ASCII is none of ours."""
+    return path.read_bytes().decode("ascii", errors="replace")
