@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.benches import clip, looks, photo, pipeline
+from scripts.benches import clip, looks, mixed, photo, pipeline
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 CORPUS = SHARED / "corpus" / "bench"
@@ -91,6 +91,7 @@ BENCHES = {
     "pipeline": Bench(run=pipeline.run, options={"inputs": PHOTOS}),
     "looks": Bench(run=looks.run, options={"oracle": ORACLE, "inputs": PHOTOS}),
     "clip": Bench(run=clip.run, options={"inputs": CLIPS, "rounds": ROUNDS}),
+    "mixed": Bench(run=mixed.run, options={"inputs": CLIPS}),
 }
 
 

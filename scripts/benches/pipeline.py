@@ -22,7 +22,7 @@ from rich.table import Table
 
 from jobs import Client
 from jobs.gearman import Dispatcher, serve, survey
-from jobs.job import JobState, JobStatus, Lane, Ticket
+from jobs.job import PHOTO, JobState, JobStatus, Lane, Ticket
 from jobs.postgres import PostgresLedger
 from workers.stack import Stack
 
@@ -60,9 +60,9 @@ def run(inputs: Path) -> Mapping[str, float]:
         originals = [client.upload(OWNER, photo, photo.name) for photo in photos]
         loads = []
         for workers in (1, 2):
-            with pool(stack, workers):
+            with staffed(stack, photo=workers):
                 loads.append(measure_load(stack, client, originals, workers))
-        with pool(stack, 1):
+        with staffed(stack, photo=1):
             make(client, originals, WARM_UP)
             idle = measure_idle(client, originals)
         claim = measure_claim(PostgresLedger(stack.settings.database_url))
@@ -92,11 +92,11 @@ def fresh_stack() -> Iterator[Stack]:
 
 
 @contextmanager
-def pool(stack: Stack, workers: int) -> Iterator[None]:
-    """So many photo workers, ready."""
-    stack.pool.start(photo=workers)
+def staffed(stack: Stack, *, photo: int = 0, clip: int = 0) -> Iterator[None]:
+    """So many workers, ready."""
+    stack.pool.start(photo=photo, clip=clip)
     deadline = time.monotonic() + TIMEOUT_SECONDS
-    while len(survey(stack.settings.gearman_servers[0], 2.0).workers) < workers:
+    while len(survey(stack.settings.gearman_servers[0], 2.0).workers) < photo + clip:
         if time.monotonic() > deadline:
             sys.exit(f"The workers did not come up; see {stack.pool.log}.")
         time.sleep(0.1)
@@ -128,18 +128,18 @@ def logged_stages(log: Path, jobs: Container[int]) -> dict[str, float]:
     return {stage: fmean(timing[f"{stage}_cpu_ms"] for timing in timings) for stage in stages}
 
 
-def make(client: Client, originals: Sequence[str], count: int) -> list[JobStatus]:
+def make(client: Client, originals: Sequence[str], count: int, function: str = PHOTO) -> list[JobStatus]:
     """Submit so many jobs, and wait for them all."""
-    receipts = [submit(client, originals[number % len(originals)]) for number in range(count)]
+    receipts = [submit(client, originals[number % len(originals)], function) for number in range(count)]
     done = [client.wait(job_id, TIMEOUT_SECONDS) for job_id in receipts]
     if any(job.state is not JobState.DONE for job in done):
-        sys.exit("A job did not end as done: this bench measures photos that are well.")
+        sys.exit("A job did not end as done: this bench measures media that are well.")
     return done
 
 
-def submit(client: Client, source_key: str) -> int:
+def submit(client: Client, source_key: str, function: str = PHOTO) -> int:
     """A job of its own, whatever was submitted before. Returns its number."""
-    return client.submit(OWNER, source_key, key=uuid.uuid4().hex).job_id
+    return client.submit(OWNER, source_key, key=uuid.uuid4().hex, function=function).job_id
 
 
 def span_seconds(jobs: Sequence[JobStatus]) -> float:
