@@ -3,8 +3,6 @@
 import hashlib
 from pathlib import Path
 
-from pipeline.clip.boxes import erase_user_data
-
 NAME_DIGITS = 32  # hexadecimal, of SHA-256
 
 
@@ -16,12 +14,7 @@ def content_name(file: Path) -> str:
 
 
 def keep(file: Path, out: Path) -> str:
-    """Move a finished file into `out`, a folder on the same disk, under its content's name, which is returned.
-
-    An MP4 loses what ffmpeg wrote about itself.
-    """
-    if file.suffix == ".mp4":
-        erase_user_data(file)
+    """Move a finished file into `out`, a folder on the same disk, under its content's name, which is returned."""
     name = content_name(file)
     file.rename(out / name)
     return name

@@ -24,6 +24,7 @@ Scores = NDArray[np.float64]
 SIDE = 256  # pixels each way of what is looked at, whatever the shape
 SKIPLESS = frozenset(("vp9", "av1", "gif", "apng"))  # decoders that cannot leave frames out
 FEW = 3  # keyframes, of which none may be worth showing
+NEAR_SECONDS = 1.0  # nor if all that are looked at come sooner: then every frame is one
 MOST_KEYFRAMES, LEAST_KEYFRAMES = 24, 4
 KEYFRAME_PIXELS = 8_500_000  # of all keyframes that are looked at: four of 1080p, 0.25 CPU seconds of a phone's HEVC
 STRETCH_FRAMES = 12
@@ -50,8 +51,8 @@ def choose_poster(source: Source, span: Span, cut: Cut, limits: Limits, folder: 
     times, frames = look(source, span, limits, folder)
     if not len(times):
         return span.start
-    shares = times / span.seconds
-    return span.start + float(times[np.argmax(score(frames, shares))])
+    best = np.argmax(score(frames, times / span.seconds))
+    return span.start + max(0.0, float(times[best]))
 
 
 def cover_time(cover: float, source: Source, span: Span) -> float:
@@ -73,7 +74,7 @@ def look(source: Source, span: Span, limits: Limits, folder: Path) -> tuple[Scor
     if source.video.codec in SKIPLESS:
         return read_looks(stretch_arguments(source, span, limits), limits, folder)
     times, frames = read_looks(keyframe_arguments(source, span, limits), limits, folder)
-    if len(times) >= FEW:
+    if len(times) >= FEW and times[-1] >= min(NEAR_SECONDS, span.seconds / 2):
         return times, frames
     more_times, more_frames = read_looks(stretch_arguments(source, span, limits), limits, folder)
     return np.concatenate((times, more_times)), np.concatenate((frames, more_frames))
@@ -147,14 +148,16 @@ def score(frames: Pixels, shares: Scores) -> Scores:
 
 
 def take_frame(source: Source, seconds: float, width: int, height: int, limits: Limits, folder: Path) -> Pixels:
-    """The first frame from a time on, (height, width, 3) uint8 sRGB: upright, nothing done to it.
+    """The first frame from a time on, (h, w, 3) uint8 sRGB: upright, nothing done to it, and as large as asked.
 
-    Where no frame begins so late, it is one of the last.
+    Unless that is the clip's own size, an odd side is a pixel longer. Where no frame begins so late, it is one of the
+    last.
 
     Raises:
         Rejected: `corrupt_media`, there is no frame that can be decoded.
         Unavailable: ffmpeg was killed, or ran out of memory or time.
     """
+    width, height = even_size(source, width, height)
     for start in starts(source, seconds):
         span = Span(start=start, seconds=source.seconds - start)
         arguments = decode_arguments(source, span, width, height, source.frames_per_second, limits, first_only=True)
@@ -162,6 +165,13 @@ def take_frame(source: Source, seconds: float, width: int, height: int, limits: 
         if len(frame):
             return to_pixels(frame, width, height)
     raise Rejected("corrupt_media", "This clip has no picture that can be decoded.")
+
+
+def even_size(source: Source, width: int, height: int) -> tuple[int, int]:
+    """The clip's own size, or the next even one: where a frame is reduced to an odd side, its colours are moved."""
+    if (width, height) == (source.width, source.height):
+        return width, height
+    return width + width % 2, height + height % 2
 
 
 def starts(source: Source, seconds: float) -> tuple[float, ...]:

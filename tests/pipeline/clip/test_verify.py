@@ -59,9 +59,10 @@ def remade(ffmpeg, plain, tmp_path):
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc", "av1"])
-def test_rungs_of_every_codec_pass_once_they_are_kept(codec, rungs, tmp_path):
+def test_rungs_of_every_codec_pass_once_their_user_data_is_erased(codec, rungs, tmp_path):
     file = tmp_path / "480p.mp4"
     file.write_bytes(rungs[codec].read_bytes())
+    erase_user_data(file)
 
     verify_all(tmp_path, [file_of("480p", keep(file, tmp_path), "video/mp4")])
 
@@ -69,6 +70,7 @@ def test_rungs_of_every_codec_pass_once_they_are_kept(codec, rungs, tmp_path):
 def test_a_muted_preview_passes(plain, tmp_path):
     file = tmp_path / "preview.mp4"
     file.write_bytes(plain.read_bytes())
+    erase_user_data(file)
 
     verify_all(tmp_path, [file_of("preview", keep(file, tmp_path), "video/mp4")])
 
@@ -230,6 +232,7 @@ def published(rungs, tmp_path):
     """All files of a clip with one rung, in their folder: the rung, its playlist, the master, a sheet and its track."""
     source = tmp_path / "480p.mp4"
     source.write_bytes(rungs["h264"].read_bytes())
+    erase_user_data(source)
     rung = file_of("480p", keep(source, tmp_path), "video/mp4")
     cmaf = read_cmaf(tmp_path / rung.file)
     playlist = keep_bytes(media_playlist(cmaf, rung.file).encode(), "m3u8", tmp_path)
