@@ -22,7 +22,7 @@ from filters.resample import TRANSPOSED
 from jobs.errors import Rejected
 from pipeline.clip.ffmpeg import Process, Report, decoder, encoder
 from pipeline.clip.model import Source
-from pipeline.clip.plan import Frames, Span, count_frames, decode_arguments
+from pipeline.clip.plan import Frames, Span, count_frames, decode_arguments, even
 from pipeline.decode.jpeg import HEADROOM
 
 Pixels = NDArray[np.uint8]
@@ -48,8 +48,9 @@ def edit_frames(  # noqa: PLR0913
     """Edit every frame of the span and have it encoded; return how many there were.
 
     `frames` are the edited ones, as `encode_arguments` take them on standard input; they should be no larger than the
-    edited frame's own pixels. `poster` (h, w, 3) is an unedited frame, upright, whose automatic tone the whole clip
-    gets. `report` is told the share (0 to 1) that is done.
+    edited frame's own pixels. Sharpening counts in pixels of these, and every rung is made of them, so that a player
+    that changes rungs changes nothing but the resolution. `poster` (h, w, 3) is an unedited frame, upright, whose
+    automatic tone the whole clip gets. `report` is told the share (0 to 1) that is done.
 
     Raises:
         Rejected: `corrupt_media`, with ffmpeg's last words.
@@ -82,13 +83,13 @@ def decoded_size(whole: Size, geometry: Geometry, drawn: Size) -> Size:
     """Height and width at which to decode frames of the size `whole`, so that their edited part is drawn at `drawn`.
 
     What is only turned and mirrored is decoded at that very size; what is cut or bent with a fifth of headroom, because
-    it is resampled once more. Never enlarged.
+    it is resampled once more. Never enlarged, and if reduced, to even sides: odd ones would move its colours.
     """
     if geometry.crop == Crop() and not bends(geometry):
         return drawn[::-1] if ROTATIONS[geometry.rotate] in TRANSPOSED else drawn
     frame = edited_size(*whole, geometry)
-    scale = min(1.0, HEADROOM * max(drawn[0] / frame[0], drawn[1] / frame[1]))
-    return max(1, round(whole[0] * scale)), max(1, round(whole[1] * scale))
+    scale = HEADROOM * max(drawn[0] / frame[0], drawn[1] / frame[1])
+    return whole if scale >= 1 else (even(whole[0] * scale), even(whole[1] * scale))
 
 
 def drawing(program: Program, poster: Pixels, drawn: Size) -> Draw:
