@@ -84,8 +84,13 @@ def erase_user_data(file: Path) -> None:
     """Make free space of what ffmpeg writes about itself, which it cannot be told to leave out.
 
     It is always in `moov`, an empty list of tags at best. Every other byte keeps its place.
+
+    Raises:
+        UncleanRenditionError: the file has no `moov`, or is no MP4.
     """
-    movie = next(box for box in top_boxes(file) if box.kind == b"moov")
+    movie = next((box for box in top_boxes(file) if box.kind == b"moov"), None)
+    if movie is None:
+        raise UncleanRenditionError(f"{file.name} is no movie.")
     at = movie.end - len(movie.body)
     with file.open("r+b") as content:
         for kind, body in inner_boxes(movie.body):

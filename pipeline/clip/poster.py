@@ -85,7 +85,8 @@ def read_looks(arguments: list[str], limits: Limits, folder: Path) -> tuple[Scor
     tones = np.frombuffer(capture(arguments, limits, folder=folder), np.uint8)
     times = read_times((folder / TIMES).read_text())
     (folder / TIMES).unlink()
-    return times, tones.reshape(-1, SIDE, SIDE)
+    count = min(len(times), len(tones) // SIDE**2)
+    return times[:count], tones[: count * SIDE**2].reshape(count, SIDE, SIDE)
 
 
 def read_times(text: str) -> Scores:

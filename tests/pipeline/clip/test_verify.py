@@ -96,6 +96,13 @@ def test_what_ffmpeg_writes_about_itself_is_erased_and_nothing_else_changes(rung
     assert digests[0] == digests[1]
 
 
+def test_user_data_is_erased_of_movies_alone(tmp_path):
+    (tmp_path / "x.mp4").write_bytes(b"\0\0\0\x08free")
+
+    with pytest.raises(UncleanRenditionError, match="no movie"):
+        erase_user_data(tmp_path / "x.mp4")
+
+
 def test_ffprobe_finds_no_tag_of_the_uploads_in_what_is_kept(movie, tmp_path):
     (tmp_path / "kept.mp4").write_bytes(movie)
     command = ["ffprobe", "-v", "error", "-show_entries", "format_tags:stream_tags", "-of", "default=nk=0"]
