@@ -59,6 +59,11 @@ def counted(text: str) -> int:
     return int(text)
 
 
+def counted_or_none(text: str) -> int:
+    """A number from 0."""
+    return 0 if text == "0" else counted(text)
+
+
 def _folder(default: Path, says: str) -> dict[str, Any]:
     return {"type": folder, "metavar": "DIR", "default": default, "help": f"{says} (%(default)s)"}
 
@@ -84,13 +89,19 @@ ROUNDS = {
     "type": counted,
     "metavar": "N",
     "default": clip.ROUNDS,
-    "help": f"how often each contender is asked, rivals {clip.RIVAL_ROUNDS} times at most (%(default)s)",
+    "help": "how often each contender is asked (%(default)s)",
+}
+RIVALS = {
+    "type": counted_or_none,
+    "metavar": "N",
+    "default": clip.RIVAL_ROUNDS,
+    "help": "how often others' ways are asked, 0 to leave them out (%(default)s)",
 }
 BENCHES = {
     "photo": Bench(run=photo.run, options={"inputs": PHOTOS}),
     "pipeline": Bench(run=pipeline.run, options={"inputs": PHOTOS}),
     "looks": Bench(run=looks.run, options={"oracle": ORACLE, "inputs": PHOTOS}),
-    "clip": Bench(run=clip.run, options={"inputs": CLIPS, "rounds": ROUNDS}),
+    "clip": Bench(run=clip.run, options={"inputs": CLIPS, "rounds": ROUNDS, "rivals": RIVALS}),
     "mixed": Bench(run=mixed.run, options={"inputs": CLIPS}),
 }
 

@@ -30,7 +30,7 @@ from scripts.sample import sample_clip
 from workers.child import environment
 
 ROUNDS = 5
-RIVAL_ROUNDS = 3  # of those that no bar depends on
+RIVAL_ROUNDS = 3
 LOOK, MASKED_LOOK = "clarendon", "sutro"  # one that is the same everywhere, and one with a vignette
 SUFFIXES = frozenset((".mov", ".mp4", ".m4v", ".mkv", ".webm", ".avi", ".3gp", ".ts"))
 RUNGS = tuple(rung.name for rung in LADDER.rungs)
@@ -70,13 +70,17 @@ class Result:
         return own / (sum(sum(rounds) for rounds in self.seconds.values()) - own)
 
 
-def run(inputs: Sequence[Path], rounds: int) -> Mapping[str, float]:
-    """Measure on clips, print the table, return the figures. A missing peer has none."""
+def run(inputs: Sequence[Path], rounds: int, rivals: int) -> Mapping[str, float]:
+    """Measure on clips, print the table, return the figures. A missing peer has none.
+
+    `rounds` is how often each is asked; rivals, on which no bar depends, `rivals` times at most.
+    """
     python = install.clip_peers()
     with tempfile.TemporaryDirectory(prefix="darkroom-bench-") as folder, ExitStack() as stack:
         clips = find_clips(inputs) or [make_clip(Path(folder))]
-        contenders = [stack.enter_context(contender) for contender in start_contenders(python)]
-        results = measure(contenders, clips, rounds, Path(folder))
+        wanted = {name: command for name, command in commands(python).items() if rivals or name not in RIVALS}
+        contenders = [stack.enter_context(Contender(name, *how)) for name, how in wanted.items()]
+        results = measure(contenders, clips, rounds, rivals, Path(folder))
         if python:
             judge(python, results, clips, Path(folder))
     screen = Console()
@@ -98,28 +102,30 @@ def make_clip(folder: Path) -> Path:
     return file
 
 
-def start_contenders(python: Path | None) -> list[Contender]:
-    """Every contender that can be had, ours with the environment of our renderers."""
+def commands(python: Path | None) -> dict[str, tuple[Sequence[str], Mapping[str, str]]]:
+    """How each contender that can be had is started, and in which environment: ours in that of our renderers."""
     ours = [sys.executable, "-m", "scripts.benches.peers.clip_ours"]
     others = [sys.executable, "-m", "scripts.benches.peers.clip_ffmpeg"]
-    contenders = [
-        Contender(FLOOR_ONE, [*others, "floor_one"], os.environ),
-        Contender(OURS, ours, environment()),
-        Contender(FLOOR_THREE, [*others, "floor_three"], os.environ),
-        Contender(WITH_LOOK, [*ours, LOOK], environment()),
-        Contender(WITH_MASKED_LOOK, [*ours, MASKED_LOOK], environment()),
-        Contender("an ffmpeg call each", [*others, "call_each"], os.environ),
-        Contender("Mastodon's options", [*others, "mastodon"], os.environ),
-        Contender("Immich's options", [*others, "immich"], os.environ),
-    ]
+    found: dict[str, tuple[Sequence[str], Mapping[str, str]]] = {
+        FLOOR_ONE: ([*others, "floor_one"], os.environ),
+        OURS: (ours, environment()),
+        FLOOR_THREE: ([*others, "floor_three"], os.environ),
+        WITH_LOOK: ([*ours, LOOK], environment()),
+        WITH_MASKED_LOOK: ([*ours, MASKED_LOOK], environment()),
+        "an ffmpeg call each": ([*others, "call_each"], os.environ),
+        "Mastodon's options": ([*others, "mastodon"], os.environ),
+        "Immich's options": ([*others, "immich"], os.environ),
+    }
     if python:
         # With the ffmpeg that moviepy brings along it takes a turned clip for a wide one; this one is everybody's here.
         settings = {**os.environ, "FFMPEG_BINARY": "/usr/bin/ffmpeg"}
-        contenders.append(Contender("moviepy", [str(python), "-m", "scripts.benches.peers.clip_moviepy"], settings))
-    return contenders
+        found["moviepy"] = [str(python), "-m", "scripts.benches.peers.clip_moviepy"], settings
+    return found
 
 
-def measure(contenders: Sequence[Contender], clips: Sequence[Path], rounds: int, folder: Path) -> dict[str, Result]:
+def measure(
+    contenders: Sequence[Contender], clips: Sequence[Path], rounds: int, rivals: int, folder: Path
+) -> dict[str, Result]:
     """Round after round, each clip by each contender in turn; the first round's results stay in the folder."""
     results = {contender.name: Result() for contender in contenders}
     turns = [
@@ -127,7 +133,7 @@ def measure(contenders: Sequence[Contender], clips: Sequence[Path], rounds: int,
         for turn in range(rounds)
         for clip in clips
         for contender in contenders
-        if turn < RIVAL_ROUNDS or contender.name not in RIVALS
+        if turn < rivals or contender.name not in RIVALS
     ]
     for turn, clip, contender in followed(turns, "Making clips"):
         with room(folder, contender.name, clip, kept=turn == 0) as out, watched(contender.pid) as peak:
@@ -169,7 +175,7 @@ def judge(python: Path, results: Mapping[str, Result], clips: Sequence[Path], fo
     program = subprocess.run([python, "-c", ask], check=True, capture_output=True, text=True).stdout.strip()
     files = [
         (name, rung, clip, folder / name / clip.name / f"scored-{rung}")
-        for name in (OURS, *RIVALS)
+        for name in (OURS, *(rival for rival in RIVALS if rival in results))
         for rung in RUNGS
         for clip in clips
     ]

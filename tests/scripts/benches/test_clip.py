@@ -63,10 +63,11 @@ def test_folders_give_their_clips_and_files_are_taken_by_name(tmp_path):
 
 
 def test_several_clips_and_rounds_can_be_asked_for(tmp_path):
-    options = parser().parse_args(["clip", "--inputs", str(tmp_path), __file__, "--rounds", "2"])
+    options = parser().parse_args(["clip", "--inputs", str(tmp_path), __file__, "--rounds", "2", "--rivals", "0"])
 
     assert options.inputs == [tmp_path, Path(__file__)]
     assert options.rounds == 2
+    assert options.rivals == 0
 
 
 @pytest.mark.parametrize("wrong", [["--rounds", "0"], ["--rounds", "many"], ["--inputs", "/nowhere"]])
