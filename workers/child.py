@@ -43,8 +43,6 @@ INHERITED = ("NUMBA_CACHE_DIR", "LD_LIBRARY_PATH")
 class Child:
     """A started renderer. Not thread-safe: one job at a time is its nature."""
 
-    beat_seconds = BEAT_SECONDS
-
     def __init__(self, command: Sequence[str], limits: Limits, bounds: Bounds, *descriptors: int) -> None:
         """`descriptors` are for the process too, and from now on this child's to close."""
         self._limits = limits
@@ -137,7 +135,7 @@ class Child:
     def _wait(self, seconds: float, on_wait: Callable[[], None]) -> wire.Message | None:
         end = time.monotonic() + seconds
         while (rest := end - time.monotonic()) > 0:
-            self._socket.settimeout(min(rest, self.beat_seconds))
+            self._socket.settimeout(min(rest, BEAT_SECONDS))
             try:
                 return wire.receive(self._socket)
             except TimeoutError:

@@ -3,22 +3,24 @@
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from config import CLIP_LADDERS, Limits
 from jobs.errors import HandsDied, Rejected, Unavailable
 from pipeline.clip.model import RenderedClip
 from pipeline.services import ClipRequest, OnWait
-from workers import clip_wire
+from workers import clip_wire, wire
 from workers.child import Child, believing
 from workers.sandbox import clip_bounds
+from workers.starvation import Starvation
 
 CLIP_RENDERER = (sys.executable, "-s", "-m", "workers.clip_renderer")
+BEAT_SECONDS = 0.25  # how often a waiting head looks at its other duties: a cancelled clip is to end within 2 s
+SUSPICIOUS_SECONDS = 2.0  # without progress, before anybody asks the kernel why
 
 
 class ClipChild(Child):
     """A renderer of clips. An original and its renditions lie in a folder of the job's own."""
-
-    beat_seconds = 0.25  # a cancelled clip is to end within 2 s
 
     def __init__(self, command: Sequence[str], limits: Limits) -> None:
         super().__init__(command, limits, clip_bounds(limits))
@@ -31,7 +33,7 @@ class ClipChild(Child):
         Raises:
             HandsDied: it died, answered nonsense, made no progress, or did not end within the wall limit.
         """
-        ladder, patience = CLIP_LADDERS[request.ladder], Patience(self._limits)
+        ladder, patience = CLIP_LADDERS[request.ladder], Patience(self._limits, self.pid)
         with clip_wire.opened_out(request.folder) as out, believing():
             self._ask(clip_wire.request(request))
             while True:
@@ -40,37 +42,47 @@ class ClipChild(Child):
                     on_wait(patience.note(clip_wire.read_progress(message)))
                 elif "part" in message:
                     on_part(clip_wire.read_part(message, out, ladder))
-                    patience.begin_anew()
+                    patience.advance(0.0)
                 else:
                     outcome = clip_wire.read_answer(message, out, ladder)
                     self.jobs += 1
                     return outcome
 
-    def _hear_within(self, patience: "Patience", on_wait: OnWait) -> dict[str, object]:
-        try:
-            return self._hear(patience.seconds_left, on_wait)
-        except TimeoutError as error:
-            raise HandsDied(patience.reason) from error
+    def _hear_within(self, patience: "Patience", on_wait: OnWait) -> wire.Message:
+        while patience.seconds_left > 0:
+            with suppress(TimeoutError):
+                return self._hear(min(BEAT_SECONDS, patience.seconds_left), lambda: None)
+            patience.wait_for_the_starved()
+            on_wait()
+        raise HandsDied(patience.reason)
 
 
 class Patience:
     """How long to wait for a clip: while it advances, and no longer than the wall limit."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, group: int) -> None:
+        """`group` is that of the renderer and its programs."""
         self._limits = limits
+        self._group = group
         self._began = time.monotonic()
-        self.begin_anew()
+        self.advance(0.0)
 
-    def begin_anew(self) -> None:
-        """Let progress count from 0."""
-        self._most = 0.0
+    def advance(self, progress: float) -> None:
+        """Count from here, and from this share."""
+        self._most = progress
         self._advanced_at = time.monotonic()
+        self._starvation = Starvation(self._group)
 
     def note(self, progress: float) -> float:
         """Take note of the share that is done; one that is no greater than before is no advance. Returns it."""
         if progress > self._most:
-            self._most, self._advanced_at = progress, time.monotonic()
+            self.advance(progress)
         return progress
+
+    def wait_for_the_starved(self) -> None:
+        """Leave out of account what a busy machine has kept from them since the last time; to be called every beat."""
+        if time.monotonic() - self._advanced_at > SUSPICIOUS_SECONDS:
+            self._advanced_at += self._starvation.seconds()
 
     @property
     def seconds_left(self) -> float:

@@ -79,7 +79,6 @@ class Reporter:
 def load_clip() -> Render:
     """`pipeline.clip.render.render_clip`, warm, as `workers.renderer.load_photo`: it has a photo made of a clip too."""
     from pipeline.clip.render import render_clip  # noqa: PLC0415 - its libraries may start threads
-
     from pipeline.warm import warm  # noqa: PLC0415
 
     warm()

@@ -22,6 +22,7 @@ def serve(connection: socket.socket, bounds: Bounds, load: Callable[[], Answer])
     sandbox.renounce_privileges()
     sandbox.follow_parent(signal.SIGKILL)
     answer = load()
+    sandbox.stand_back(bounds.niceness)  # not before: a busy machine would hardly let it begin
     sandbox.limit_resources(bounds)
     wire.send(connection, {"network_isolated": isolated})
     try:

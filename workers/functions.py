@@ -13,11 +13,11 @@ from jobs.job import CLIP, PHOTO
 from pipeline.scratch import Scratch
 from pipeline.services import ClipServices, Services
 from workers.hands import ChildHands, ClipHands, PhotoHands
+from workers.sandbox import NICEST
 
 # About 75 s to fetch and as much to store, 145 s for a renderer's start and its photo, and 60 s for the ledger.
 LONGEST_PHOTO_SECONDS = 600.0
 CLIP_MARGIN_SECONDS = 1_800.0  # beside the render: to fetch and to store a gigabyte each over a slow line
-NICEST = 19  # of nice(2): a photo's process gets seventy times as much of a busy core
 
 MakeServices = Callable[..., Services[Any]]
 

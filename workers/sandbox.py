@@ -1,13 +1,15 @@
-"""What the hands give up before they touch a stranger's file. Linux only.
+"""What the hands give up before they touch a stranger's file, and how a worker stands back. Linux only.
 
 Limits are set by the process on itself; the wall clock is the head's business (`workers.hands`).
 """
 
+import contextlib
 import ctypes
 import math
 import os
 import resource
 import signal
+import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +19,11 @@ import psutil
 from config import Limits
 
 OPEN_FILES = 64
+NICEST = 19  # of nice(2): a photo's process gets seventy times as much of a busy core
 PHOTO_FILE_BYTES = 64 << 20  # its answer's renditions included
+
+AUTOGROUP = Path("/proc/self/autogroup")
+AUTOGROUP_TRIES, AUTOGROUP_SECONDS = 10, 0.12
 
 CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWNET = 0x08000000, 0x10000000, 0x40000000  # sched.h
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38  # prctl.h
@@ -34,6 +40,7 @@ class Bounds:
     memory_bytes: int  # growth of its address space above what the libraries take
     file_bytes: int  # the largest file that it may write
     program_memory_bytes: int = 0  # address space of a program that it starts
+    niceness: int = 0
 
 
 def photo_bounds(limits: Limits) -> Bounds:
@@ -50,6 +57,7 @@ def clip_bounds(limits: Limits) -> Bounds:
         memory_bytes=limits.photo_memory_bytes,
         file_bytes=limits.clip_bytes,
         program_memory_bytes=limits.clip_memory_bytes,
+        niceness=NICEST,
     )
 
 
@@ -100,6 +108,21 @@ def allow_cpu(seconds: int) -> None:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(usage.ru_utime + usage.ru_stime) + seconds, hard))
+
+
+def stand_back(niceness: int) -> None:
+    """Be nice(2), 0 to 19, against every other process of the machine; nicer than before, or as nice.
+
+    Trap: where the kernel groups processes by session, niceness counts within a session alone, and each worker and each
+    renderer has one of its own. There the session is to be as nice as its process. Source: sched(7).
+    """
+    niceness = os.nice(max(0, niceness - os.nice(0)))
+    if niceness > 0 and AUTOGROUP.exists():
+        for _ in range(AUTOGROUP_TRIES):
+            with contextlib.suppress(BlockingIOError):  # of all unprivileged users one may ask within 0.1 s
+                AUTOGROUP.write_text(str(niceness))
+                return
+            time.sleep(AUTOGROUP_SECONDS)
 
 
 def address_space_bytes() -> int:
