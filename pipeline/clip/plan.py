@@ -209,16 +209,18 @@ def transcode_arguments(  # noqa: PLR0913
     """One run: the pictures brought home once, split, and each rung, preview and sprite made of them.
 
     It leaves `<rung>.mp4` for each rung, `preview.mp4`, and the sprites one after another in `strip.rgb`. `level` is
-    what is done to the sound, None for no sound. With `edited` the pictures come as frames on standard input.
+    what is done to the sound, None for no sound. With `edited` the pictures come as frames on standard input, as large
+    as the largest rung or larger.
     """
     rate = edited.rate if edited else frame_rate(source, ladder)
     frames = count_frames(span, rate)
-    base = (edited.width, edited.height) if edited else (rungs[0].width, rungs[0].height)
+    largest = rungs[0].width, rungs[0].height
+    base = (edited.width, edited.height) if edited else largest
     taps = [tap(rung, place, base) for place, rung in enumerate(rungs)]
     if preview:
-        taps.append(preview_tap(base, frames, rate, ladder.preview))
+        taps.append(preview_tap(base, largest, frames, rate, ladder.preview))
     if strip and ladder.strip:
-        taps.append(strip_tap(plan_sprites(*base, frames, rate, ladder.strip)))
+        taps.append(strip_tap(plan_sprites(*largest, frames, rate, ladder.strip)))
     graph = [f"{pictures(source, span, base, rate, edited)},split={len(taps)}{labels(len(taps))}"]
     graph += [f"[t{place}]{filters}" for place, filters in enumerate(taps)]
     if level and source.sound:
@@ -316,11 +318,13 @@ def resized(base: tuple[int, int], width: int, height: int) -> str:
     return "null" if base == (width, height) else f"scale={width}:{height}:flags={FLAGS},setsar=1"
 
 
-def preview_tap(base: tuple[int, int], frames: int, rate: Fraction, preset: PreviewPreset) -> str:
-    """The beginning, small and slow."""
+def preview_tap(
+    base: tuple[int, int], largest: tuple[int, int], frames: int, rate: Fraction, preset: PreviewPreset
+) -> str:
+    """The beginning, small and slow, of the proportions of the largest rung."""
     slow = min(rate, Fraction(preset.frames_per_second))
     count = max(1, round(min(frames / rate, Fraction(preset.seconds)) * slow))
-    width, height = rung_size(*base, preset.short_side)
+    width, height = rung_size(*largest, preset.short_side)
     return f"trim=end={preset.seconds:g},fps={slow},trim=end_frame={count},{resized(base, width, height)}[preview]"
 
 

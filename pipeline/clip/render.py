@@ -23,11 +23,13 @@ from pipeline.clip.model import RenderedClip, Source
 from pipeline.clip.plan import (
     Batch,
     Frames,
+    Rung,
     Span,
     count_frames,
     frame_rate,
     measure_arguments,
     plan_batches,
+    plan_rungs,
     plan_span,
     transcode_arguments,
 )
@@ -177,8 +179,8 @@ def transcode(task: Task, batch: Batch, report: Report) -> None:
         Rejected: `corrupt_media`, or `truncated_clip` for a clip of which less can be decoded than it states.
         Unavailable: ffmpeg was killed, or ran out of memory, time or room.
     """
-    largest = batch.rungs[0]
-    frames = Frames(width=largest.width, height=largest.height, rate=task.rate) if task.edited else None
+    base = base_rung(task, batch)
+    frames = Frames(width=base.width, height=base.height, rate=task.rate) if task.edited else None
     arguments = transcode_arguments(
         task.source,
         task.span,
@@ -205,6 +207,11 @@ def transcode(task: Task, batch: Batch, report: Report) -> None:
     else:
         made = run(arguments, task.limits, folder=task.folder, seconds=task.span.seconds, report=report).frames
     check_frames(made, count_frames(task.span, task.rate), float(task.rate))
+
+
+def base_rung(task: Task, batch: Batch) -> Rung:
+    """The rung at whose size edited frames are drawn: for every batch the same one if sharpening counts its pixels."""
+    return plan_rungs(*task.frame, task.ladder.rungs)[0] if task.program.finishing else batch.rungs[0]
 
 
 def check_frames(made: int, planned: int, frames_per_second: float) -> None:

@@ -13,6 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from config import Limits
+from config.presets import ClipLadder, ClipPreset
 from filters.compile import compile_recipe
 from filters.geometry import edited_size
 from filters.planes import frame_bytes, rgb_of
@@ -23,6 +24,8 @@ from pipeline.clip.ffmpeg import EncoderDied
 from pipeline.clip.frames import decoded_size, edit_frames, edited
 from pipeline.clip.plan import Frames, Span, rung_size
 from pipeline.clip.probe import probe
+from pipeline.clip.render import render_clip
+from pipeline.services import Edits
 from tests.pipeline.clip.making import panned, play, record, scene
 
 LIMITS = Limits()
@@ -265,3 +268,19 @@ def test_memory_does_not_grow_with_the_clips_length(tmp_path, ffmpeg):
     finally:
         tracemalloc.stop()
     assert max(peaks[300:]) < max(peaks[1:100]) + 50_000
+
+
+def test_a_sharpened_rung_is_the_same_whether_it_is_made_first_or_with_the_others(tmp_path, ffmpeg):
+    rungs = tuple(ClipPreset(name=name, short_side=side, kbps=5000) for name, side in (("large", 96), ("small", 48)))
+    ladder = ClipLadder(rungs=rungs, strip=None)
+    edits = Edits(recipe=Recipe(adjustments=Adjustments(sharpen=100)))
+    made = []
+    for mandatory in ((), ("small",)):
+        folder = tmp_path / f"{len(mandatory)} first"
+        (folder / "out").mkdir(parents=True)
+        record(ffmpeg, folder / "clip.mkv", panned(96, 128, 3)).rename(folder / "original")
+        clip = render_clip(folder, ladder, LIMITS, edits, mandatory, lambda share: None, lambda part: None)
+        made.append({file.name: file.file for file in clip.files})
+
+    assert made[0]["small"] == made[1]["small"]
+    assert made[0]["large"] == made[1]["large"]
