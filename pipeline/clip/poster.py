@@ -178,10 +178,10 @@ def even_size(source: Source, width: int, height: int) -> tuple[int, int]:
 def starts(source: Source, seconds: float) -> tuple[float, ...]:
     """Times at which to look for a frame one after the other, until there is one: each is a longer step back.
 
-    Already the first is a little before a frame's own time, which may have been rounded up.
+    The first is the very time: a hair before a keyframe's, everything from the one before would be decoded.
     """
     frame = 1 / source.frames_per_second
-    latest = min(seconds, source.video.ends - frame) - frame / 10
+    latest = max(0.0, min(seconds, source.video.ends - frame))
     return tuple(dict.fromkeys(max(0.0, latest - back) for back in (0.0, 1.5 * frame, 0.5, 2.0, latest)))
 
 

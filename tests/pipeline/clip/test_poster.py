@@ -17,6 +17,7 @@ from pipeline.clip.poster import (
     keyframe_arguments,
     read_times,
     score,
+    starts,
     stretch_arguments,
     take_frame,
 )
@@ -189,13 +190,21 @@ def test_a_time_after_the_clips_end_is_refused_with_the_range(clip, tmp_path):
     assert rejection.value.code == "bad_recipe"
 
 
-def test_the_frame_at_a_time_is_the_one_that_begins_then(clip, tmp_path):
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv", "clip.ts", "clip.avi"])
+def test_the_frame_at_a_time_is_the_one_that_begins_then(name, clip, tmp_path):
     # Each frame is a grey of its own: frame n has luma 16 + 4n.
-    source = clip("color=black:s=64x48:r=30:d=1.5,geq=lum='16+4*N':cb=128:cr=128", "-g", 12)
+    source = clip("color=black:s=64x48:r=30:d=1.5,geq=lum='16+4*N':cb=128:cr=128", "-g", 12, name=name)
 
     for n in (0, 1, 7, 22, 43, 44):
         frame = taken(source, n / 30, tmp_path)
         assert frame.mean() == pytest.approx((4 * n) * 255 / 219, abs=1.5), n
+
+
+def test_a_keyframe_is_entered_at_its_own_time_lest_all_from_the_one_before_be_decoded(clip):
+    source = clip("testsrc2=s=320x180:r=30:d=4", "-g", 30)
+
+    assert starts(source, 3.0)[0] == 3.0
+    assert starts(source, 9.0)[0] == pytest.approx(4 - 1 / 30)
 
 
 def test_after_the_last_frame_it_is_the_last(clip, tmp_path):
