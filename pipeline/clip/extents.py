@@ -16,11 +16,12 @@ PACKETS = "packet=stream_index,pts_time,dts_time,duration_time"
 
 @dataclass(frozen=True, kw_only=True)
 class Extent:
-    """Where a stream lies on its container's clock, in seconds, and how many packets it has."""
+    """Where a stream lies on its container's clock, in seconds, how many packets it has, and how many a second."""
 
     start: float
     end: float
     packets: int
+    rate: float  # 0 where there is but one, of no length
 
 
 class Packet(NamedTuple):
@@ -46,8 +47,9 @@ def stated_extents(streams: Sequence[Described], container: Described) -> dict[i
 def stated_extent(stream: Described, latest: float) -> Extent:
     """One stream's extent. Its own duration may count what an edit list cuts off; the container's does not."""
     start = seconds_of(stream, "start_time", 0.0)
-    end = min(start + float(stream["duration"]), latest)
-    return Extent(start=start, end=end, packets=int(stream["nb_frames"]))
+    seconds, packets = float(stream["duration"]), int(stream["nb_frames"])
+    rate = packets / seconds if seconds > 0 else 0.0
+    return Extent(start=start, end=min(start + seconds, latest), packets=packets, rate=rate)
 
 
 def read_extents(file: Path, demuxer: str, limits: Limits) -> dict[int, Extent]:
@@ -75,7 +77,8 @@ def extent_of(packets: Sequence[Packet]) -> Extent:
     first, last = min(packet.start for packet in packets), max(packets, key=lambda packet: packet.start)
     average = (last.start - first) / (len(packets) - 1) if len(packets) > 1 else 0.0
     seconds = average if last.seconds is None else last.seconds
-    return Extent(start=first, end=last.start + seconds, packets=len(packets))
+    apart = average or seconds
+    return Extent(start=first, end=last.start + seconds, packets=len(packets), rate=1 / apart if apart > 0 else 0.0)
 
 
 def seconds_of(described: Described, name: str, otherwise: float) -> float:

@@ -3,7 +3,9 @@
 from pipeline.clip.model import Source, Video
 
 HD_LINES = 576  # from here up an untagged picture is BT.709; below it is BT.601
-HDR_WHITE_NITS = 203  # of HDR's reference white. Source: ITU-R BT.2408
+HDR_WHITE_NITS = 203  # of HDR's reference white, which becomes white. Source: ITU-R BT.2408
+HDR_PEAK = 1000 / HDR_WHITE_NITS  # the brightest that is still told from white: what phones and most screens reach
+KNEE = 0.93  # of white: tones up to here stay as they are, those beyond share what is left
 WIDE = frozenset(("bt2020", "smpte432", "smpte431"))  # primaries that BT.709 cannot show: they are drawn in
 MATRICES = {
     "bt709": "bt709",
@@ -47,7 +49,7 @@ def colours(source: Source, width: int, height: int) -> list[str]:
     if video.alpha:
         return [scale(width, height, "bt709", "tv"), "format=yuv420p"]
     if video.hdr or video.primaries in WIDE:
-        return [*tagged(video), *reduced(source, width, height), *standard_dynamic(video)]
+        return [*reduced(video, width, height), tagged(video), *standard_dynamic(video)]
     return [scale(width, height, matrix(video), levels(video)), "format=yuv420p"]
 
 
@@ -59,34 +61,44 @@ def scale(width: int, height: int, matrix_in: str, range_in: str) -> str:
     )
 
 
-def tagged(video: Video) -> list[str]:
+def reduced(video: Video, width: int, height: int) -> list[str]:
+    """Its size first, still in its own colours: what follows is float, and costs by the pixel.
+
+    In 4:4:4, because zscale refuses odd sizes in 4:2:0.
+    """
+    own, kept = matrix(video), levels(video)
+    into = f"in_color_matrix={own}:in_range={kept}:out_color_matrix={own}:out_range={kept}"
+    return [f"scale={width}:{height}:flags={FLAGS}:{into}", "format=yuv444p10le"]
+
+
+def tagged(video: Video) -> str:
     """Say on each frame what the stream says of all; zscale refuses frames that say nothing."""
-    primaries, transfer = video.primaries or "bt2020", video.transfer or "bt709"
-    own_matrix, own_range = video.matrix or "bt2020nc", levels(video)
-    return [f"setparams=color_primaries={primaries}:color_trc={transfer}:colorspace={own_matrix}:range={own_range}"]
-
-
-def reduced(source: Source, width: int, height: int) -> list[str]:
-    """Its size first, still in its own colours: what follows is float, and costs by the pixel."""
-    own = f"in_color_matrix={matrix(source.video)}:out_color_matrix={matrix(source.video)}"
-    own_range = f"in_range={levels(source.video)}:out_range={levels(source.video)}"
-    return [f"scale={width}:{height}:flags={FLAGS}:{own}:{own_range}", "format=yuv420p10le"]
+    transfer = video.transfer if video.hdr else "bt709"
+    colours = f"color_primaries={video.primaries or 'bt2020'}:color_trc={transfer}:colorspace={matrix_tag(video)}"
+    return f"setparams={colours}:range={levels(video)}"
 
 
 def standard_dynamic(video: Video) -> list[str]:
     """From wide colours, and from the two high-dynamic-range curves, to BT.709 as a screen shows it."""
-    mapped = ["tonemap=mobius:desat=0"] if video.hdr else []
+    mapped = [f"tonemap=mobius:param={KNEE}:peak={HDR_PEAK:.2f}:desat=0"] if video.hdr else []
     return [
         f"zscale=t=linear:npl={HDR_WHITE_NITS},format=gbrpf32le,zscale=p=bt709",
         *mapped,
-        "zscale=t=bt709:m=bt709:r=tv,format=yuv420p",
+        "zscale=t=bt709:m=bt709:r=tv,format=yuv444p,format=yuv420p",
     ]
 
 
 def matrix(video: Video) -> str:
-    """The scaler's name of the matrix between RGB and what is stored; told by the number of lines where nothing is."""
+    """The scaler's name of the matrix between RGB and what is stored."""
+    return MATRICES[matrix_tag(video)]
+
+
+def matrix_tag(video: Video) -> str:
+    """The matrix as a tag; where there is none that we know, told by the other tags, then by the number of lines."""
     if video.matrix in MATRICES:
-        return MATRICES[video.matrix]
+        return video.matrix
+    if video.hdr or video.primaries == "bt2020":
+        return "bt2020nc"
     return "bt709" if video.lines >= HD_LINES else "smpte170m"
 
 

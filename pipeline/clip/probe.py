@@ -169,7 +169,7 @@ def describe(
         height=height,
         rotation=rotation,
         seconds=max(ends[stream["index"]] for stream in (video, heard) if stream),
-        frames_per_second=choose_rate(video, seen),
+        frames_per_second=choose_rate(video, seen, demuxer),
         video=describe_video(video, ends[video["index"]]),
         sound=describe_sound(heard, ends[heard["index"]]) if heard else None,
         loops=demuxer in LOOPING,
@@ -235,10 +235,15 @@ def stated_rate(stream: Stream) -> Fraction:
     return rate if rate <= FASTEST else Fraction(0)
 
 
-def choose_rate(stream: Stream, extent: Extent) -> float:
-    """Pictures a second on average. Counting is for want of better: two packets may be one picture's fields."""
-    counted = extent.packets / max(extent.end - extent.start, 1 / FASTEST)
-    return max(float(SLOWEST), min(float(stated_rate(stream)) or counted, float(FASTEST)))
+def choose_rate(stream: Stream, extent: Extent, demuxer: str) -> float:
+    """Pictures a second on average.
+
+    What the container states goes first, because two packets may be one picture's fields; but a fragmented MP4 states
+    the rate of its beginning.
+    """
+    fragmented = demuxer == "mov" and "nb_frames" not in stream
+    stated = 0.0 if fragmented else float(stated_rate(stream))
+    return max(float(SLOWEST), min(stated or extent.rate, float(FASTEST)))
 
 
 def fraction(text: str) -> Fraction:
