@@ -34,3 +34,4 @@ class Limits:
     clip_wall_seconds: int = 3_600
     clip_cpu_seconds: int = 3_600  # of one ffmpeg process
     clip_memory_bytes: int = 4096 * MIB  # address space of one ffmpeg process
+    clip_niceness: int = 19  # of nice(2), for all that renders clips; 1 on a host that has nothing else to do

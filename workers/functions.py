@@ -13,7 +13,6 @@ from jobs.job import CLIP, PHOTO
 from pipeline.scratch import Scratch
 from pipeline.services import ClipServices, Services
 from workers.hands import ChildHands, ClipHands, PhotoHands
-from workers.sandbox import NICEST
 
 # About 75 s to fetch and as much to store, 145 s for a renderer's start and its photo, and 60 s for the ledger.
 LONGEST_PHOTO_SECONDS = 600.0
@@ -30,7 +29,6 @@ class Function:
     services: Callable[[Settings], AbstractContextManager[MakeServices]]
     longest_job_seconds: Callable[[Limits], float]
     beat_seconds: float = math.inf
-    niceness: int = 0
 
 
 @contextmanager
@@ -67,6 +65,5 @@ FUNCTIONS = {
         services=clip_services,
         longest_job_seconds=lambda limits: limits.clip_wall_seconds + CLIP_MARGIN_SECONDS,
         beat_seconds=1.0,  # the ledger's progress is no older, and a cancelled clip ends within 2 s
-        niceness=NICEST,
     ),
 }

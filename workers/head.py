@@ -43,7 +43,6 @@ from workers.hands import ChildHands
 from workers.heartbeat import DroppedError, Heartbeat
 from workers.log import Log
 from workers.loop import persist
-from workers.sandbox import stand_back
 from workers.signals import Signals, StoppedError
 from workers.start import begin, member_parser
 
@@ -149,7 +148,6 @@ def main(arguments: Sequence[str]) -> int:
             settings = Settings.load()
             make_services = opened.enter_context(function.services(settings))
             hands = start_hands(function, settings, signals)
-            stand_back(function.niceness)
         except StoppedError:
             return 0
         except MisconfiguredError as error:

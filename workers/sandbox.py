@@ -19,7 +19,6 @@ import psutil
 from config import Limits
 
 OPEN_FILES = 64
-NICEST = 19  # of nice(2): a photo's process gets seventy times as much of a busy core
 PHOTO_FILE_BYTES = 64 << 20  # its answer's renditions included
 
 AUTOGROUP = Path("/proc/self/autogroup")
@@ -57,7 +56,7 @@ def clip_bounds(limits: Limits) -> Bounds:
         memory_bytes=limits.photo_memory_bytes,
         file_bytes=limits.clip_bytes,
         program_memory_bytes=limits.clip_memory_bytes,
-        niceness=NICEST,
+        niceness=limits.clip_niceness,
     )
 
 

@@ -2,8 +2,9 @@
 
     python -m workers.supervisor [--photo N] [--clip N] [--sweep N] [--relay N]
 
-Workers for clips are nice: a photo that comes while a clip is made takes the core. Without numbers there is a worker
-for photos a core, and one for clips if there are two cores.
+What renders clips is nice: a photo that comes meanwhile takes the core. Without numbers there is a worker for photos a
+core, and one for clips if there are two cores.
+
 SIGTERM or SIGINT is passed on, and the pool ends when all have drained; a second one makes them leave at once. Exit
 statuses: 0, and 78 when a process could not begin at all, which its last log line explains.
 """

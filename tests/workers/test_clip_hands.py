@@ -117,6 +117,10 @@ def test_a_program_may_have_more_memory_than_the_renderer_and_neither_may_fill_t
     assert limits["FSIZE"] == [7 << 20, 7 << 20]
 
 
+def test_the_hands_stand_back_from_all_else_on_the_machine(make):
+    assert make().render("see").facts["nice"] == 19
+
+
 def test_the_part_comes_before_the_whole(make):
     subject = make()
 
