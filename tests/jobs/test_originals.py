@@ -131,6 +131,18 @@ def test_a_clip_may_have_more_bytes_than_a_photo_and_no_more_than_a_clips(origin
         assert caught.value.code == "too_many_bytes"
 
 
+def test_the_first_bytes_of_what_lies_elsewhere_can_be_looked_at(originals, s3, settings, key):
+    for name, data in (("long", b"0123456789" * 1000), ("short", b"01"), ("empty", b"")):
+        s3.put_object(Bucket=settings.s3_bucket, Key=f"peek/{name}", Body=data)
+
+    seen = [originals.peek(f"s3://{settings.s3_bucket}/peek/{name}", 4) for name in ("long", "short", "empty")]
+
+    assert seen == [b"0123", b"01", b""]
+    with pytest.raises(Rejected) as caught:
+        originals.peek(f"s3://{settings.s3_bucket}/peek/none", 4)
+    assert caught.value.code == "missing_original"
+
+
 def test_a_large_clip_is_never_held_in_memory(settings, s3, key, tmp_path):
     size = 40 << 20
     (tmp_path / "clip").write_bytes(bytes(size))
