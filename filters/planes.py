@@ -9,20 +9,19 @@ Source: ITU-R BT.709, 3.2 to 3.5.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, types, uint8, void
+from numba import int16, njit, types, uint8, void
 from numpy.typing import NDArray
 
 from filters.resample import Pixels
 
 Samples = NDArray[np.int16]
-Weights = tuple[np.int16, np.int16, np.int16]
 
 RED, BLUE = 0.2126, 0.0722  # of the luma; green is the rest
 GREEN = 1 - RED - BLUE
 LUMA_RANGE, COLOUR_RANGE = 219, 224  # levels from black to white, and from one end of a colour to the other
 BLACK, GREY = 16, 128  # levels of no luma and of no colour
 TO_BLUE, TO_RED = 2 * (1 - BLUE) / COLOUR_RANGE, 2 * (1 - RED) / COLOUR_RANGE  # from a colour's level to a channel
-ROUNDING_DOWN = 1  # what the upper halves of two or three products lose in all, in the unit that they are in
+ROUNDING_DOWN = 1  # what the upper halves of two or three products lose in all, in their own unit
 
 
 class Planes(NamedTuple):
@@ -58,17 +57,21 @@ def rgb_of(frame: bytes | bytearray, height: int, width: int) -> Pixels:
 
 def read_planes(planes: Planes, pixels: Pixels) -> None:
     """Convert to (h, w, 3) uint8 RGB, C-contiguous. Within 0.6 of the formula before it is rounded and clipped."""
-    _read(*planes, pixels.reshape(pixels.shape[0], -1))
+    _read(*planes, READ_WEIGHTS, pixels.reshape(pixels.shape[0], -1))
 
 
 def write_planes(pixels: Pixels, planes: Planes) -> None:
     """Convert (h, w, 3) uint8 RGB, C-contiguous, both sides even. Within 0.55 of the formula before it is rounded."""
-    _write(pixels.reshape(pixels.shape[0], -1), planes)
+    _write(pixels.reshape(pixels.shape[0], -1), WRITE_WEIGHTS, planes)
 
 
 @njit(inline="always")
 def _upper_half(sample: np.int16, weight: np.int16) -> np.int16:
-    """The upper half of a 32-bit product, rounded down."""
+    """The upper half of a 32-bit product, rounded down.
+
+    Weights come as arguments and a sum begins with what is no product, or LLVM multiplies in 64-bit lanes: five times
+    as slowly.
+    """
     return np.int16((np.int32(sample) * np.int32(weight)) >> 16)
 
 
@@ -76,10 +79,18 @@ def _upper_half(sample: np.int16, weight: np.int16) -> np.int16:
 # weight goes up to 2.1 and a product keeps its upper half.
 FINE_BITS = 5
 MOST = (256 << FINE_BITS) - 1
-LUMA_GAIN = round((1 << FINE_BITS + 9) * 255 / LUMA_RANGE)
-BLUE_GAIN, RED_GAIN = (round((1 << FINE_BITS + 8) * 255 * step) for step in (TO_BLUE, TO_RED))
-GREEN_BY_BLUE, GREEN_BY_RED = round(-BLUE_GAIN * BLUE / GREEN), round(-RED_GAIN * RED / GREEN)
-READ_BASE = round((1 << FINE_BITS) * (0.5 - BLACK * 255 / LUMA_RANGE)) + ROUNDING_DOWN
+SAMPLE_BITS = 7
+
+
+def _read_weights() -> Samples:
+    """A luma's gain and base; of red in red and green, of blue in green and blue."""
+    of_red, of_blue = ((1 << FINE_BITS + 8) * 255 * step for step in (TO_RED, TO_BLUE))
+    gain, base = (1 << FINE_BITS + 9) * 255 / LUMA_RANGE, (1 << FINE_BITS) * (0.5 - BLACK * 255 / LUMA_RANGE)
+    weights = [gain, base + ROUNDING_DOWN, of_red, -of_red * RED / GREEN, -of_blue * BLUE / GREEN, of_blue]
+    return np.rint(weights).astype(np.int16)
+
+
+READ_WEIGHTS = _read_weights()
 
 
 @njit(inline="always")
@@ -105,21 +116,23 @@ def _level(fine: np.int16) -> np.uint8:
 
 
 @njit(inline="always")
-def _mix(luma: Pixels, blue: Samples, red: Samples, channels: Pixels) -> None:
+def _mix(luma: Samples, blue: Samples, red: Samples, weights: Samples, channels: Pixels) -> None:
     """A line of luma and colours as lines of red, green and blue. Every int16() keeps LLVM to 16-bit lanes."""
+    gain, base, red_in_red, red_in_green = weights[0], weights[1], weights[2], weights[3]
+    blue_in_green, blue_in_blue = weights[4], weights[5]
     for x in range(luma.size):
-        grey = np.int16(_upper_half(np.int16(luma[x]) << 7, np.int16(LUMA_GAIN)) + np.int16(READ_BASE))
-        green = np.int16(grey + _upper_half(blue[x], np.int16(GREEN_BY_BLUE)))
-        channels[0, x] = _level(np.int16(grey + _upper_half(red[x], np.int16(RED_GAIN))))
-        channels[1, x] = _level(np.int16(green + _upper_half(red[x], np.int16(GREEN_BY_RED))))
-        channels[2, x] = _level(np.int16(grey + _upper_half(blue[x], np.int16(BLUE_GAIN))))
+        grey = np.int16(_upper_half(luma[x], gain) + base)
+        green = np.int16(grey + _upper_half(blue[x], blue_in_green))
+        channels[0, x] = _level(np.int16(grey + _upper_half(red[x], red_in_red)))
+        channels[1, x] = _level(np.int16(green + _upper_half(red[x], red_in_green)))
+        channels[2, x] = _level(np.int16(grey + _upper_half(blue[x], blue_in_blue)))
 
 
-@njit(void(_PIXELS, _PIXELS, _PIXELS, uint8[:, ::1]), cache=True)
-def _read(luma: Pixels, blues: Pixels, reds: Pixels, samples: Pixels) -> None:
+@njit(void(_PIXELS, _PIXELS, _PIXELS, int16[::1], uint8[:, ::1]), cache=True)
+def _read(lumas: Pixels, blues: Pixels, reds: Pixels, weights: Samples, samples: Pixels) -> None:
     """Line by line: interpolate the colours, mix, interleave."""
-    (rows, columns), (height, width) = blues.shape, luma.shape
-    down = np.empty(columns + 2, np.int16)
+    (rows, columns), (height, width) = blues.shape, lumas.shape
+    down, luma = np.empty(columns + 2, np.int16), np.empty(width, np.int16)
     blue, red = np.empty(2 * columns, np.int16), np.empty(2 * columns, np.int16)
     channels = np.empty((3, width), np.uint8)
     for y in range(height):
@@ -127,34 +140,43 @@ def _read(luma: Pixels, blues: Pixels, reds: Pixels, samples: Pixels) -> None:
         far = min(max(near - 1 + 2 * (y & 1), 0), rows - 1)
         _interpolate(blues[near], blues[far], down, blue)
         _interpolate(reds[near], reds[far], down, red)
-        _mix(luma[y], blue, red, channels)
+        for x in range(width):
+            luma[x] = np.int16(lumas[y, x]) << SAMPLE_BITS
+        _mix(luma, blue, red, weights, channels)
         for x in range(width):
             line[3 * x], line[3 * x + 1], line[3 * x + 2] = channels[0, x], channels[1, x], channels[2, x]
 
 
-# Writing counts in 1/64 of a level; a sample has 7 bits more.
-SAMPLE_BITS = 7
+# Writing counts in 1/64 of a level.
 WRITTEN_BITS = 6
-ROUNDING = (1 << WRITTEN_BITS - 1) + ROUNDING_DOWN
 
 
-def _fixed(red: float, blue: float, total: float) -> Weights:
-    """Weights of red, green and blue in 1/32768. Green takes what rounding left over, so that grey has no colour."""
-    first, last = round(32768 * red), round(32768 * blue)
-    return np.int16(first), np.int16(round(32768 * total) - first - last), np.int16(last)
+def _write_weights() -> Samples:
+    """Of red, green and blue, and the base, in luma, blue and red, (3, 4); weights in 1/32768.
+
+    Green takes what rounding left over, so that grey has no colour.
+    """
+    luma = np.array([RED, GREEN, BLUE])
+    ranges = np.array([LUMA_RANGE, 1 / TO_BLUE, 1 / TO_RED]) / 255
+    exact = np.stack([luma, np.eye(3)[2] - luma, np.eye(3)[0] - luma]) * ranges[:, None]
+    weights = np.rint(32768 * exact)
+    weights[:, 1] += np.rint(32768 * exact.sum(axis=1)) - weights.sum(axis=1)
+    bases = (np.array([BLACK, GREY, GREY]) + 0.5) * (1 << WRITTEN_BITS) + ROUNDING_DOWN
+    return np.column_stack([weights, bases]).astype(np.int16)
 
 
-OF_LUMA = _fixed(RED * LUMA_RANGE / 255, BLUE * LUMA_RANGE / 255, LUMA_RANGE / 255)
-OF_BLUE = _fixed(-RED / TO_BLUE / 255, (1 - BLUE) / TO_BLUE / 255, 0)
-OF_RED = _fixed((1 - RED) / TO_RED / 255, -BLUE / TO_RED / 255, 0)
+WRITE_WEIGHTS = _write_weights()
 
 
 @njit(inline="always")
-def _weigh(red: np.int16, green: np.int16, blue: np.int16, weights: Weights, base: int) -> np.uint8:
-    """A weighted sum of three samples, from a base level."""
-    two = np.int16(_upper_half(red, weights[0]) + _upper_half(green, weights[1]))
-    fine = np.int16(np.int16(two + _upper_half(blue, weights[2])) + np.int16((base << WRITTEN_BITS) + ROUNDING))
-    return np.uint8(fine >> WRITTEN_BITS)
+def _weigh(channels: Samples, weights: Samples, plane: Pixels) -> None:
+    """A line of a plane, of lines of red, green and blue."""
+    of_red, of_green, of_blue, base = weights[0], weights[1], weights[2], weights[3]
+    red, green, blue = channels[0], channels[1], channels[2]
+    for x in range(plane.size):
+        one = np.int16(base + _upper_half(red[x], of_red))
+        two = np.int16(one + _upper_half(green[x], of_green))
+        plane[x] = np.uint8(np.int16(two + _upper_half(blue[x], of_blue)) >> WRITTEN_BITS)
 
 
 @njit(inline="always")
@@ -168,14 +190,6 @@ def _part(line: Pixels, channels: Samples) -> None:
 
 
 @njit(inline="always")
-def _write_luma(channels: Samples, luma: Pixels) -> None:
-    """The luma of a line."""
-    red, green, blue = channels[0], channels[1], channels[2]
-    for x in range(luma.size):
-        luma[x] = _weigh(red[x], green[x], blue[x], OF_LUMA, BLACK)
-
-
-@njit(inline="always")
 def _average(above: Samples, below: Samples, down: Samples, means: Samples) -> None:
     """The mean of each 2 by 2 samples; `down` is for a line."""
     for x in range(down.size):
@@ -184,8 +198,8 @@ def _average(above: Samples, below: Samples, down: Samples, means: Samples) -> N
         means[x] = np.int16(down[2 * x] + down[2 * x + 1])
 
 
-@njit(void(_PIXELS, _PLANES), cache=True)
-def _write(samples: Pixels, planes: Planes) -> None:
+@njit(void(_PIXELS, int16[:, ::1], _PLANES), cache=True)
+def _write(samples: Pixels, weights: Samples, planes: Planes) -> None:
     """Two lines at a time: part the channels, weigh them, average them, weigh the means twice."""
     height, width = planes.luma.shape
     above, below = np.empty((3, width), np.int16), np.empty((3, width), np.int16)
@@ -193,11 +207,9 @@ def _write(samples: Pixels, planes: Planes) -> None:
     for y in range(0, height, 2):
         _part(samples[y], above)
         _part(samples[y + 1], below)
-        _write_luma(above, planes.luma[y])
-        _write_luma(below, planes.luma[y + 1])
+        _weigh(above, weights[0], planes.luma[y])
+        _weigh(below, weights[0], planes.luma[y + 1])
         for c in range(3):
             _average(above[c], below[c], down, means[c])
-        blue, red = planes.blue[y >> 1], planes.red[y >> 1]
-        for x in range(width // 2):
-            blue[x] = _weigh(means[0, x], means[1, x], means[2, x], OF_BLUE, GREY)
-            red[x] = _weigh(means[0, x], means[1, x], means[2, x], OF_RED, GREY)
+        _weigh(means, weights[1], planes.blue[y >> 1])
+        _weigh(means, weights[2], planes.red[y >> 1])
