@@ -165,8 +165,9 @@ class Process:
             self.stdin.close()
         status = self._process.wait()
         self._listener.join()
-        if status:
-            raise what_ended_it(status, self.said)
+        ended = what_ended_it(status, self.said)
+        if ended:
+            raise ended
 
     def _listen(self) -> None:
         with self._stderr as stream:
@@ -190,16 +191,25 @@ REFUSALS = (
 OURS = ("Unrecognized option", "No such filter", "Unknown encoder", "Option not found", "Error parsing")
 NO_ROOM = ("No space left on device", "Disk quota exceeded")
 NO_MEMORY = ("Cannot allocate memory", "malloc of size", "Out of memory")
+EMPTY_WORDS = ("Conversion failed!", "Error while processing the decoded data", "    Last message repeated")
 INTERRUPTED = 255  # ffmpeg's own status after SIGXCPU, SIGTERM or SIGINT
 
 
-def what_ended_it(status: int, said: str) -> Rejected | Unavailable:
-    """The error that stands for an exit status (negative: the signal) and ffmpeg's last words."""
-    if any(sign in said for sign in NO_ROOM) or status == -signal.SIGXFSZ:
-        return DiskShort(f"There is no room for what is made of the clip: {last_words(said)}")
+def what_ended_it(status: int, said: str) -> Rejected | Unavailable | None:
+    """The error that stands for an exit status (negative: the signal) and ffmpeg's last words; None for a good end.
+
+    A limit that ffmpeg kept may have cost it a stream, and it ends well nevertheless.
+    """
     for words, code, reason in REFUSALS:  # before memory: ffmpeg calls too many streams a lack of it
         if words in said:
             return Rejected(code, reason)
+    return what_failed(status, said) if status else None
+
+
+def what_failed(status: int, said: str) -> Rejected | Unavailable:
+    """The error that stands for a bad end."""
+    if any(sign in said for sign in NO_ROOM) or status == -signal.SIGXFSZ:
+        return DiskShort(f"There is no room for what is made of the clip: {last_words(said)}")
     if any(sign in said for sign in NO_MEMORY):
         return EncoderDied(f"memory limit: {last_words(said)}")
     if status < 0 or status == INTERRUPTED:
@@ -215,9 +225,10 @@ def name_of(status: int) -> str:
 
 
 def last_words(said: str) -> str:
-    """The last line, without addresses in memory."""
+    """The last line that says something, without addresses in memory."""
     lines = [line for line in said.splitlines() if line.strip()]
-    return re.sub(r" @ 0x[0-9a-f]+", "", lines[-1])[:300] if lines else "it said nothing"
+    telling = [line for line in lines if not line.startswith(EMPTY_WORDS)] or lines
+    return re.sub(r" @ 0x[0-9a-f]+", "", telling[-1])[:300] if telling else "it said nothing"
 
 
 def confine(limits: Limits) -> None:

@@ -11,9 +11,10 @@ from config.presets import SoundPreset
 
 SILENCE_LUFS = -69.9  # at -70 the gate of BS.1770 has let nothing through: silence, or less than 0.4 s
 MOST_GAIN_DB = 40.0  # what asks for more is the noise of a microphone
-MOST_MAKEUP_DB = 6.0  # for what a limiter takes away
+MOST_MAKEUP_DB = 6.0  # in one round, for what a limiter takes away
+MOST_ROUNDS = 3
 CODEC_DB = 0.5  # by how much AAC may overshoot a peak
-FINE_DB = 0.2  # nobody hears less
+FINE_DB = 0.3  # nobody hears less
 TRUE_PEAK_RATE = 192_000  # at which a sample is as high as what a player makes of it
 
 MEASURE = "aresample=48000,ebur128=peak=true:framelog=verbose"
@@ -50,14 +51,15 @@ class Level:
 def settle_level(measure: Callable[[Level], Loudness], preset: SoundPreset) -> Level:
     """What brings a sound to the preset's loudness. `measure` tells its loudness after a level was set.
 
-    A limiter takes some loudness away, so what it leaves is measured again and made up for once.
+    A limiter takes some loudness away, so what it leaves is measured again and made up for.
     """
-    own = measure(Level(lufs=None))
-    level = choose_level(own, preset)
-    if level.ceiling_db is None:
-        return level
-    limited = measure(level).lufs
-    return level if limited is None else made_up(level, limited, preset)
+    level = choose_level(measure(Level(lufs=None)), preset)
+    for _ in range(MOST_ROUNDS if level.ceiling_db is not None else 0):
+        limited = measure(level).lufs
+        if limited is None or preset.loudness_lufs - limited < FINE_DB or level.gain_db >= MOST_GAIN_DB:
+            break
+        level = made_up(level, preset.loudness_lufs - limited)
+    return level
 
 
 def choose_level(own: Loudness, preset: SoundPreset) -> Level:
@@ -70,12 +72,9 @@ def choose_level(own: Loudness, preset: SoundPreset) -> Level:
     return Level(lufs=own.lufs, gain_db=round(gain, 2), ceiling_db=ceiling if clips else None)
 
 
-def made_up(level: Level, limited_lufs: float, preset: SoundPreset) -> Level:
+def made_up(level: Level, lost_db: float) -> Level:
     """The level with what its limiter took away given back."""
-    lost = min(preset.loudness_lufs - limited_lufs, MOST_MAKEUP_DB)
-    if lost < FINE_DB or level.gain_db >= MOST_GAIN_DB:
-        return level
-    return replace(level, gain_db=round(level.gain_db + lost, 2))
+    return replace(level, gain_db=round(level.gain_db + min(lost_db, MOST_MAKEUP_DB), 2))
 
 
 def read_loudness(said: str) -> Loudness:

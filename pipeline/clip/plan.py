@@ -355,8 +355,12 @@ def measure_arguments(source: Source, span: Span, limits: Limits, level: Level) 
 
 
 def stereo(level: Level) -> list[str]:
-    """Two channels from zero on, whatever they were, at a level."""
-    return ["aresample=async=1:first_pts=0", "aformat=channel_layouts=stereo", *level.filters]
+    """Two channels from zero on, whatever they were, at a level.
+
+    Mixed down as floats: of integers ffmpeg makes a quieter mix, and what is measured would not be what is written.
+    """
+    mixed = ["aformat=sample_fmts=fltp", "aformat=channel_layouts=stereo"]
+    return ["aresample=async=1:first_pts=0", *mixed, *level.filters]
 
 
 def rung_outputs(rungs: Sequence[Rung], ladder: ClipLadder, rate: Fraction, *, with_sound: bool) -> list[str]:

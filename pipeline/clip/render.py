@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config import Limits, PhotoPreset
-from config.presets import ClipLadder
+from config.presets import ClipLadder, SoundPreset
 from filters.geometry import edited_size
 from filters.program import Program
 from filters.recipe import Cut, Geometry, Recipe
@@ -121,7 +121,7 @@ def prepare(folder: Path, ladder: ClipLadder, limits: Limits, edits: Edits, repo
         span, program = plan_span(source, cut), compile_edits(edits)
     report(PROBED)
     with watch.stage("listen"):
-        level = None if cut.mute else listen(source, span, ladder, limits, folder)
+        level = None if cut.mute else listen(source, span, ladder.sound, limits, folder)
     report(LISTENED)
     with watch.stage("poster"):
         seconds = choose_poster(source, span, cut, limits, folder)
@@ -150,13 +150,13 @@ def open_clip(original: Path, limits: Limits) -> Source:
     return probe_webp(original, limits) if head and sniff_clip(head) == WEBP else probe(original, limits)
 
 
-def listen(source: Source, span: Span, ladder: ClipLadder, limits: Limits, folder: Path) -> Level | None:
+def listen(source: Source, span: Span, preset: SoundPreset, limits: Limits, folder: Path) -> Level | None:
     """What is to be done to the sound, from how loud it is; None if there is none."""
 
     def measure(level: Level) -> Loudness:
         return read_loudness(run(measure_arguments(source, span, limits, level), limits, folder=folder).said)
 
-    return settle_level(measure, ladder.sound) if source.sound else None
+    return settle_level(measure, preset) if source.sound else None
 
 
 def poster_size(source: Source, geometry: Geometry, presets: Sequence[PhotoPreset]) -> tuple[int, int]:
