@@ -3,13 +3,14 @@
 import hashlib
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from config import Limits, PhotoPreset
-from jobs.errors import HandsDied, NewerRecipe, Rejected
+from jobs.errors import HandsDied, NewerRecipe, Rejected, Unavailable
 from jobs.job import CLIP, PHOTO, Job, Publication, Rendition
 from jobs.ladders import find_ladder
 from jobs.ledger import Ledger
@@ -95,7 +96,8 @@ def process_clip(job: Job, services: ClipServices, limits: Limits, on_wait: OnWa
         shelf = Shelf(job, services.store, folder)
 
         def publish_part(part: RenderedClip) -> None:
-            services.ledger.publish_part(job, describe_clip(part, sha256, shelf.put(part.files), part.timings))
+            with suppress(Unavailable):  # the whole holds it too, and is worth more than the time that it would save
+                services.ledger.publish_part(job, describe_clip(part, sha256, shelf.put(part.files), part.timings))
 
         with watch.stage("hands"):
             request = ClipRequest(folder=folder, ladder=job.ladder, edits=edits, mandatory=job.mandatory)

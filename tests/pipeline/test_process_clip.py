@@ -8,7 +8,7 @@ import pytest
 
 from config import Limits
 from filters.recipe import parse_recipe
-from jobs.errors import DiskShort, HandsDied, Rejected, StoreUnavailable
+from jobs.errors import DiskShort, HandsDied, LedgerUnavailable, Rejected, StoreUnavailable
 from jobs.job import JobState, Order
 from jobs.memory import MemoryLedger
 from pipeline.clip.model import ClipFile, RenderedClip
@@ -143,6 +143,29 @@ def test_what_is_mandatory_is_published_first_and_stored_once(scratch):
     assert told == [(0.25, "pending", []), (0.75, "usable", ["480p", "master"])]
     assert services.ledger.media(job.media_id).state == "ready"
     assert len(services.store.written) == len(set(services.store.written)) == len(EVERYTHING)
+
+
+@pytest.mark.parametrize("away", ["store", "ledger"])
+def test_a_part_that_cannot_be_published_costs_the_clip_nothing(scratch, monkeypatch, away):
+    class AwayOnce(CountingStore):
+        def write_all(self, objects):
+            if not self.asked:
+                self.asked = True
+                raise StoreUnavailable("away")
+            super().write_all(objects)
+
+        asked = away == "ledger"
+
+    def be_away(job, publication):
+        raise LedgerUnavailable("away")
+
+    services = outside(scratch, store=AwayOnce())
+    if away == "ledger":
+        monkeypatch.setattr(services.ledger, "publish_part", be_away)
+    job = claimed(services, mandatory=("480p",))
+
+    assert process(job, services).published
+    assert {rendition.name for rendition in services.ledger.media(job.media_id).renditions} == EVERYTHING.keys()
 
 
 def test_a_second_run_writes_the_same_keys_and_no_others(scratch):
