@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from io import BufferedRandom, FileIO
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ from jobs.job import CLIP, PHOTO, Job, Publication, Rendition
 from jobs.ladders import find_ladder
 from jobs.ledger import Ledger
 from jobs.recipes import own_look, read_recipe
-from pipeline.clip.model import ClipFile, RenderedClip
-from pipeline.keys import clip_key, rendition_key
-from pipeline.scratch import ORIGINAL, OUT
+from pipeline.clip.model import RenderedClip
+from pipeline.keys import rendition_key
+from pipeline.scratch import ORIGINAL
 from pipeline.services import (
     ClipRequest,
     ClipServices,
@@ -27,16 +28,15 @@ from pipeline.services import (
     PhotoHands,
     Rendered,
     Services,
-    Store,
     StoredObject,
 )
+from pipeline.shelf import Shelf
 from pipeline.stopwatch import Stopwatch
 
 # Disk that a clip's renditions may take. All rungs of a phone's clip come to 0.6 of its bytes; what is small for its
 # length comes to more, and is small. Who watches the disk meanwhile sees to the rest.
 RESULTS_PER_ORIGINAL = 2
 LEAST_RESULTS_BYTES = 64 << 20
-PIECE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,10 +89,15 @@ def process_clip(job: Job, services: ClipServices, limits: Limits, on_wait: OnWa
     """
     watch = Stopwatch()
     find_ladder(job.ladder, CLIP)
+
+    def watchful(progress: float | None = None, /) -> None:
+        services.scratch.require()
+        on_wait(progress)
+
     with services.scratch.job() as folder:
         with watch.stage("fetch"):
             edits = find_edits(job, services.ledger)
-            sha256 = fetch_clip(job, services, limits, folder)
+            sha256 = fetch_clip(job, services, limits, folder, watchful)
         shelf = Shelf(job, services.store, folder)
 
         def publish_part(part: RenderedClip) -> None:
@@ -101,7 +106,7 @@ def process_clip(job: Job, services: ClipServices, limits: Limits, on_wait: OnWa
 
         with watch.stage("hands"):
             request = ClipRequest(folder=folder, ladder=job.ladder, edits=edits, mandatory=job.mandatory)
-            rendered = render_clip(request, services, publish_part, on_wait)
+            rendered = render_clip(request, services, publish_part, watchful)
         with watch.stage("store"):
             renditions = shelf.put(rendered.files)
     publication = describe_clip(rendered, sha256, renditions, {**rendered.timings, **watch.timings})
@@ -171,8 +176,10 @@ def describe(
     )
 
 
-def fetch_clip(job: Job, services: ClipServices, limits: Limits, folder: Path) -> str:
+def fetch_clip(job: Job, services: ClipServices, limits: Limits, folder: Path, on_wait: Callable[[], None]) -> str:
     """Put the original into the folder, if the disk has room for it and what it comes to. Returns its SHA-256.
+
+    `on_wait` is called with every piece that arrives; what it raises ends the fetch.
 
     Raises:
         Rejected: `missing_original`, `too_many_bytes`.
@@ -182,7 +189,7 @@ def fetch_clip(job: Job, services: ClipServices, limits: Limits, folder: Path) -
     if size > limits.clip_bytes:
         raise Rejected("too_many_bytes", f"{job.source_key} has {size} bytes, and a clip at most {limits.clip_bytes}")
     services.scratch.require(size + max(LEAST_RESULTS_BYTES, RESULTS_PER_ORIGINAL * size))
-    with (folder / ORIGINAL).open("w+b") as file:
+    with AttendedFile(folder / ORIGINAL, on_wait) as file:
         services.store.fetch(job.source_key, limits.clip_bytes, file)
         file.seek(0)
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -191,63 +198,29 @@ def fetch_clip(job: Job, services: ClipServices, limits: Limits, folder: Path) -
 def render_clip(
     request: ClipRequest, services: ClipServices, on_part: Callable[[RenderedClip], None], on_wait: OnWait
 ) -> RenderedClip:
-    """What the hands make of a clip while the disk has room.
+    """What the hands make of a clip.
 
     Raises:
-        DiskShort: it has none, even if that was taken for the clip's fault.
+        DiskShort: the disk has no room, even if that was taken for the clip's fault.
     """
-
-    def watch_disk(progress: float | None = None, /) -> None:
-        services.scratch.require()
-        on_wait(progress)
-
     try:
-        return services.hands.render(request, on_part, watch_disk)
+        return services.hands.render(request, on_part, on_wait)
     except (Rejected, HandsDied):
         services.scratch.require()
         raise
 
 
-class Shelf:
-    """A clip's place in the store. What was put there once is not sent again."""
+class AttendedFile(BufferedRandom):
+    """A new file, whose every `write` asks first whether to go on."""
 
-    def __init__(self, job: Job, store: Store, folder: Path) -> None:
-        self._job = job
-        self._store = store
-        self._folder = folder / OUT
-        self._stored: dict[str, StoredObject] = {}  # by the file's name, which is its content's
+    def __init__(self, path: Path, on_wait: Callable[[], None]) -> None:
+        super().__init__(FileIO(path, "w+"))
+        self._on_wait = on_wait
 
-    def put(self, files: Sequence[ClipFile]) -> tuple[Rendition, ...]:
-        """Store the files, and return what the media's record keeps of them."""
-        fresh = {file.file: self._name(file) for file in files if file.file not in self._stored}
-        self._store.write_all(list(fresh.values()))
-        self._stored |= fresh
-        return tuple(map(self._describe, files))
-
-    def _name(self, file: ClipFile) -> StoredObject:
-        path = self._folder / file.file
-        key = clip_key(self._job.media_id, file.file)
-        return StoredObject(key=key, data=path, content_type=file.content_type, crc32=file_crc32(path))
-
-    def _describe(self, file: ClipFile) -> Rendition:
-        stored = self._stored[file.file]
-        return Rendition(
-            name=file.name,
-            width=file.width,
-            height=file.height,
-            bytes=stored.size,
-            crc32=stored.crc32,
-            key=stored.key,
-        )
-
-
-def file_crc32(path: Path) -> int:
-    """A file's CRC-32 as zlib counts it, a piece at a time."""
-    crc32 = 0
-    with path.open("rb") as file:
-        while piece := file.read(PIECE_BYTES):
-            crc32 = zlib.crc32(piece, crc32)
-    return crc32
+    def write(self, data: Any, /) -> int:
+        """See `io`. Raises what `on_wait` does."""
+        self._on_wait()
+        return super().write(data)
 
 
 def describe_clip(

@@ -140,6 +140,7 @@ def test_what_is_mandatory_is_published_first_and_stored_once(scratch):
 
     assert process(job, services, look).published
 
+    told = [what for what in told if what[0]]
     assert told == [(0.25, "pending", []), (0.75, "usable", ["480p", "master"])]
     assert services.ledger.media(job.media_id).state == "ready"
     assert len(services.store.written) == len(set(services.store.written)) == len(EVERYTHING)
@@ -274,17 +275,28 @@ def test_a_disk_that_becomes_full_ends_the_render_and_is_not_the_clips_fault(scr
         process(claimed(services), services)
 
 
-def test_what_the_callback_raises_ends_the_job(scratch):
-    class CancelledError(Exception):
-        pass
+class CancelledError(Exception):
+    pass
 
+
+def test_what_the_callback_raises_ends_the_job(scratch):
     def cancel(progress=None):
-        raise CancelledError
+        if progress:
+            raise CancelledError
 
     services = outside(scratch)
     with pytest.raises(CancelledError):
         process(claimed(services), services, cancel)
     assert set(services.store.objects) == {"o/1"}
+
+
+def test_what_the_callback_raises_ends_the_fetch(scratch):
+    def cancel(progress=None):
+        raise CancelledError
+
+    services = outside(scratch, FailingHands(AssertionError("the hands were asked")))
+    with pytest.raises(CancelledError):
+        process(claimed(services), services, cancel)
 
 
 def test_every_stage_is_timed_and_the_hands_own_stages_are_kept(scratch):
