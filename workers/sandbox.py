@@ -116,12 +116,11 @@ def stand_back(niceness: int) -> None:
     renderer has one of its own. There the session is to be as nice as its process. Source: sched(7).
     """
     niceness = os.nice(max(0, niceness - os.nice(0)))
-    if niceness > 0 and AUTOGROUP.exists():
-        for _ in range(AUTOGROUP_TRIES):
-            with contextlib.suppress(BlockingIOError):  # of all unprivileged users one may ask within 0.1 s
-                AUTOGROUP.write_text(str(niceness))
-                return
-            time.sleep(AUTOGROUP_SECONDS)
+    for _ in range(AUTOGROUP_TRIES if niceness > 0 and AUTOGROUP.exists() else 0):
+        with contextlib.suppress(OSError):  # of all unprivileged users one may ask within 0.1 s; some may never
+            AUTOGROUP.write_text(str(niceness))
+            return
+        time.sleep(AUTOGROUP_SECONDS)
 
 
 def address_space_bytes() -> int:
