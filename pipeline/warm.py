@@ -24,11 +24,12 @@ EVERY_KERNEL = {
 
 
 def warm() -> None:
-    """Make this process ready for photos: kernels compiled or loaded, tables built, one thread a library."""
+    """Make this process ready for photos and clips: kernels compiled or loaded, tables built, one thread a library."""
     import cv2  # noqa: PLC0415 - what is imported here compiles, and `main` wants to tell so
     import numpy as np  # noqa: PLC0415
 
     from config import LADDERS, Limits  # noqa: PLC0415
+    from filters.planes import frame_bytes, planes_of, rgb_of, write_planes  # noqa: PLC0415
     from filters.recipe import parse_recipe  # noqa: PLC0415
     from pipeline.edit import render_edited  # noqa: PLC0415
     from pipeline.services import Edits  # noqa: PLC0415
@@ -37,6 +38,8 @@ def warm() -> None:
     _, sample = cv2.imencode(".jpg", np.zeros((300, 400, 3), np.uint8))
     for recipe in ({}, EVERY_KERNEL):
         render_edited(sample.tobytes(), LADDERS["standard"], Limits(), Edits(recipe=parse_recipe(recipe)))
+    frame = np.zeros(frame_bytes(2, 2), np.uint8)
+    write_planes(rgb_of(frame.tobytes(), 2, 2), planes_of(frame, 2, 2))
 
 
 def main() -> int:
