@@ -245,13 +245,17 @@ def inputs(source: Source, span: Span, limits: Limits, edited: Frames | None, le
 
 
 def open_original(source: Source, span: Span, limits: Limits) -> list[str]:
-    """The original as an input whose clock is the clip's, at the span's start where its container can be entered."""
+    """The original as an input whose clock is the clip's, at the span's start where its container can be entered.
+
+    Where its size changes on the way, as in a call that was recorded, the scaler follows; by default ffmpeg would begin
+    all filters anew, which count frames.
+    """
     decoder = SEE_THROUGH.get(source.video.codec) if source.video.alpha else None
     return [
         *safe_input(source.demuxer, limits),
         *(("-c:v", decoder) if decoder else ()),
         *clock(source, span),
-        *("-i", str(source.file)),
+        *("-reinit_filter:v", "0", "-i", str(source.file)),
     ]
 
 

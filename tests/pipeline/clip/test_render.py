@@ -237,6 +237,19 @@ def test_uneven_frames_become_even_ones_of_the_same_length(job):
     assert len({packet["duration_time"] for packet in told["packets"]}) == 1
 
 
+def test_a_clip_whose_size_changes_on_the_way_keeps_the_size_of_its_beginning(ffmpeg, tmp_path):
+    """As a recorded call does. Transport streams are joined by laying one behind the other."""
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=640x360:r=30:d=2", *FAST, tmp_path / "large.ts")
+    small = ("-f", "lavfi", "-i", "testsrc2=s=320x180:r=30:d=2", *FAST, "-output_ts_offset", "2")
+    ffmpeg(*small, tmp_path / "small.ts")
+    (tmp_path / "both.ts").write_bytes((tmp_path / "large.ts").read_bytes() + (tmp_path / "small.ts").read_bytes())
+    both = Job(tmp_path / "job", tmp_path / "both.ts")
+    clip = both.render()
+
+    assert {(file.width, file.height) for file in clip.files if file.name == "480p"} == {(640, 360)}
+    assert len(both.tones("480p")) == 120
+
+
 def test_a_single_frame_is_a_clip(job):
     clip = job("-f", "lavfi", "-i", "testsrc2=s=64x64:r=30", "-frames:v", "1", *FAST).render()
 
