@@ -34,7 +34,7 @@ RIVAL_ROUNDS = 3
 LOOK, MASKED_LOOK = "clarendon", "sutro"  # one that is the same everywhere, and one with a vignette
 SUFFIXES = frozenset((".mov", ".mp4", ".m4v", ".mkv", ".webm", ".avi", ".3gp", ".ts"))
 RUNGS = tuple(rung.name for rung in LADDER.rungs)
-TABLE_WIDTH = 118  # characters
+TABLE_WIDTH, CLIP_WIDTH = 104, 15  # characters, and those of each clip's column
 MIB = 1 << 20
 OURS, WITH_LOOK, WITH_MASKED_LOOK = "ours", f"ours, {LOOK}", f"ours, {MASKED_LOOK}"
 FLOOR_ONE, FLOOR_THREE = "floor F1: decode, one encode", "floor F3: decode, three, AAC"
@@ -84,7 +84,7 @@ def run(inputs: Sequence[Path], rounds: int, rivals: int) -> Mapping[str, float]
         if python:
             judge(python, results, clips, Path(folder))
     screen = Console()
-    screen.width = max(screen.width, TABLE_WIDTH)
+    screen.width = max(screen.width, TABLE_WIDTH + CLIP_WIDTH * len(clips))
     screen.print(tabulate(results, clips))
     return figures(results)
 
@@ -191,7 +191,7 @@ def tabulate(results: Mapping[str, Result], clips: Sequence[Path]) -> Table:
     title = "The standard clip job: median CPU seconds; KB and VMAF of each rung; MB of the largest process, of all"
     table = Table(title=title)
     table.add_column("", no_wrap=True)
-    for heading in (*(f"{clip.stem[:12]} s" for clip in clips), "x F3", "Python s", *RUNGS, "MB", "all"):
+    for heading in (*(f"{clip.stem[-10:]} s" for clip in clips), "x F3", "Python s", *RUNGS, "MB", "all"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, result in results.items():
         timings = [f"{median(result.seconds[clip.name]):.1f}" for clip in clips]

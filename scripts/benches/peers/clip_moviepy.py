@@ -1,5 +1,6 @@
 """The rungs, the poster and the preview with moviepy, as its documentation shows: every frame through Python."""
 
+import warnings
 from pathlib import Path
 
 from moviepy import VideoFileClip
@@ -49,4 +50,5 @@ def write(clip: VideoFileClip, file: Path, rate: float, options: list[str]) -> N
 
 
 if __name__ == "__main__":
+    warnings.simplefilter("ignore")  # of frames that it takes for missing at a clip's end
     serve_clips(make)
