@@ -181,7 +181,8 @@ def test_the_original_is_opened_in_its_own_container_only_and_may_name_no_other_
     arguments = transcode()
     opened = arguments[: arguments.index("-i") + 2]
 
-    assert opened[-3:] == ["mov", "-i", "/job/original"]
+    assert option(opened, "-f") == "mov"
+    assert opened[-1] == "/job/original"
     assert option(opened, "-protocol_whitelist") == "file,pipe"
     assert "concat" not in option(opened, "-format_whitelist")
     assert "hls" not in option(opened, "-format_whitelist")
