@@ -34,7 +34,8 @@ ENTRIES = (
     ":stream_side_data=rotation"
 )
 INTERLACED = frozenset(("tt", "bb", "tb", "bt"))
-SEE_THROUGH = ("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya8", "ya16", "ayuv", "pal8")
+SEE_THROUGH = ("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya8", "ya16", "ayuv")
+PALETTES = frozenset(("gif", "apng", "png"))  # codecs whose palette may have a colour to see through
 LOOPING = frozenset(("gif", "apng"))
 FASTEST = 480  # pictures a second; what claims more counts the ticks of its clock
 SLOWEST = 1
@@ -192,10 +193,16 @@ def describe_video(stream: Stream, ends: float) -> Video:
         transfer=tag(stream, "color_transfer"),
         full_range=stream.get("color_range") == "pc" or pixels.startswith("yuvj"),
         interlaced=stream.get("field_order") in INTERLACED,
-        alpha=stream.get("tags", {}).get("alpha_mode") == "1" or pixels.startswith(SEE_THROUGH),
+        alpha=can_be_seen_through(stream),
         lines=int(stream["height"]),
         ends=ends,
     )
+
+
+def can_be_seen_through(stream: Stream) -> bool:
+    """Whether its pictures have an alpha channel; VP8 and VP9 keep it beside, where their pixel format says nothing."""
+    pixels, beside = stream["pix_fmt"], stream.get("tags", {}).get("alpha_mode") == "1"
+    return beside or pixels.startswith(SEE_THROUGH) or (pixels == "pal8" and stream["codec_name"] in PALETTES)
 
 
 def describe_sound(stream: Stream, ends: float) -> Sound:
