@@ -38,6 +38,10 @@ class EncoderDied(Unavailable):
     attempts = 3  # a file that kills three will kill a fourth
 
 
+class OutOfMemory(EncoderDied):
+    """It asked for more memory than it may have."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Done:
     """What a run came to: frames of its first video, seconds of its longest stream, and what it said last."""
@@ -211,7 +215,7 @@ def what_failed(status: int, said: str) -> Rejected | Unavailable:
     if any(sign in said for sign in NO_ROOM) or status == -signal.SIGXFSZ:
         return DiskShort(f"There is no room for what is made of the clip: {last_words(said)}")
     if any(sign in said for sign in NO_MEMORY):
-        return EncoderDied(f"memory limit: {last_words(said)}")
+        return OutOfMemory(f"memory limit: {last_words(said)}")
     if status < 0 or status == INTERRUPTED:
         return EncoderDied(f"{name_of(status)}: {last_words(said)}")
     if any(sign in said for sign in OURS):

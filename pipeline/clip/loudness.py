@@ -48,12 +48,12 @@ class Level:
         return [*gain, f"aresample={TRUE_PEAK_RATE}", limit]
 
 
-def settle_level(measure: Callable[[Level], Loudness], preset: SoundPreset) -> Level:
+def settle_level(own: Loudness, measure: Callable[[Level], Loudness], preset: SoundPreset) -> Level:
     """What brings a sound to the preset's loudness. `measure` tells its loudness after a level was set.
 
     A limiter takes some loudness away, so what it leaves is measured again and made up for.
     """
-    level = choose_level(measure(Level(lufs=None)), preset)
+    level = choose_level(own, preset)
     for _ in range(MOST_ROUNDS if level.ceiling_db is not None else 0):
         limited = measure(level).lufs
         if limited is None or preset.loudness_lufs - limited < FINE_DB or level.gain_db >= MOST_GAIN_DB:

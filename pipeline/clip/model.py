@@ -56,6 +56,7 @@ class Source:
     video: Video
     sound: Sound | None
     loops: bool  # a GIF and its like, which play again and again
+    crooked: bool = False  # its display matrix has another angle than those four, and is not followed
     lead_seconds: float = 0.0  # by which ffmpeg's clock is ahead of the clip's: sound that only primes its decoder
     format: str = "mp4"  # what a person calls the container
     taken_at: str | None = None

@@ -255,6 +255,7 @@ def open_original(source: Source, span: Span, limits: Limits) -> list[str]:
         *safe_input(source.demuxer, limits),
         *(("-c:v", decoder) if decoder else ()),
         *clock(source, span),
+        *(("-noautorotate",) if source.crooked else ()),
         *("-reinit_filter:v", "0", "-i", str(source.file)),
     ]
 

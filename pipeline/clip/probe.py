@@ -12,7 +12,7 @@ from typing import Any
 from config import Limits
 from jobs.errors import Rejected
 from pipeline.clip.extents import Extent, read_extents, seconds_of, stated_extents
-from pipeline.clip.ffmpeg import FFPROBE, capture, safe_input
+from pipeline.clip.ffmpeg import FFPROBE, OutOfMemory, capture, safe_input
 from pipeline.clip.model import Sound, Source, Video
 from pipeline.clip.sniff import HEAD_BYTES, format_name, sniff_clip
 
@@ -34,13 +34,15 @@ ENTRIES = (
     ":stream_side_data=rotation"
 )
 INTERLACED = frozenset(("tt", "bb", "tb", "bt"))
+LARGE = b"\0\0\0\1"  # instead of a box's length: it follows, in 64 bits
+MOST_BOXES = 10_000  # before the index
 SEE_THROUGH = ("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya8", "ya16", "ayuv")
 PALETTES = frozenset(("gif", "apng", "png"))  # codecs whose palette may have a colour to see through
 LOOPING = frozenset(("gif", "apng"))
 FASTEST = 480  # pictures a second; what claims more counts the ticks of its clock
 SLOWEST = 1
 FLICK_SHARE = 0.25  # of the most pictures a second: a track with fewer is the stills beside a motion photo
-SHAPES = (0.1, 10.0)  # of a pixel: a sample aspect ratio outside is a mistake
+SHAPES = (0.1, 10.0)  # width to height of a pixel: one outside is made to blow the picture up
 TAG_CHARACTERS = 64
 FIRST_YEAR = 1990  # before it, a clock that was never set: QuickTime's zero is 1904, Unix's 1970
 PATIENCE_SECONDS = 0.25  # what may be missing at a clip's end
@@ -54,13 +56,16 @@ def probe(file: Path, limits: Limits) -> Source:
 
     Raises:
         Rejected: `empty_file`, `too_many_bytes`, what `sniff_clip` refuses, `too_many_streams`, `no_video`,
-            `side_too_long`, `too_many_pixels`, `too_many_seconds`, `truncated_clip` or `corrupt_media`.
+            `side_too_long`, `too_many_pixels`, `too_many_seconds`, `too_many_frames`, `truncated_clip` or
+            `corrupt_media`.
         EncoderDied: ffprobe was killed, or ran out of memory or time.
     """
     check_bytes(file.stat().st_size, limits)
     with file.open("rb") as opened:
         head = opened.read(HEAD_BYTES)
     demuxer = sniff_clip(head)
+    if demuxer == "mov":
+        check_index(file)
     answer = ask(file, demuxer, limits)
     streams: Sequence[Stream] = answer.get("streams", [])
     video, sound = choose_video(streams, limits), choose_sound(streams)
@@ -71,10 +76,28 @@ def probe(file: Path, limits: Limits) -> Source:
 
 
 def ask(file: Path, demuxer: str, limits: Limits) -> dict[str, Any]:
-    """What ffprobe answers."""
+    """What ffprobe answers. Nothing is large in it, so that what takes all memory is made to."""
     options = ["-v", "error", *safe_input(demuxer, limits), "-show_entries", ENTRIES, "-of", "json", file.name]
-    answer: dict[str, Any] = json.loads(capture(options, limits, folder=file.parent, program=FFPROBE))
+    try:
+        answer: dict[str, Any] = json.loads(capture(options, limits, folder=file.parent, program=FFPROBE))
+    except OutOfMemory as error:
+        raise Rejected("corrupt_media", "This clip claims to have more in it than fits into memory.") from error
     return answer
+
+
+def check_index(file: Path) -> None:
+    """Raise Rejected `truncated_clip` for an MP4 or MOV without its index; ffmpeg would search it in free space too."""
+    at, size = 0, file.stat().st_size
+    with file.open("rb") as content:
+        for _ in range(MOST_BOXES):
+            content.seek(at)
+            head = content.read(16)
+            if len(head) < 16 or head[4:8] == b"moov":
+                break
+            length = int.from_bytes(head[8:16] if head[:4] == LARGE else head[:4], "big")
+            at += length or size
+    if head[4:8] != b"moov":
+        raise Rejected("truncated_clip", "This clip has no index: it was not recorded to its end.")
 
 
 def check_bytes(size: int, limits: Limits) -> None:
@@ -169,6 +192,7 @@ def describe(
         width=width,
         height=height,
         rotation=rotation,
+        crooked=stated_angle(video) % 90 != 0,
         seconds=max(ends[stream["index"]] for stream in (video, heard) if stream),
         frames_per_second=choose_rate(video, seen, demuxer),
         video=describe_video(video, ends[video["index"]]),
@@ -224,15 +248,23 @@ def tag(stream: Stream, name: str) -> str | None:
 
 def clockwise(stream: Stream) -> int:
     """Degrees that ffmpeg turns the picture by itself; the display matrix counts the other way round."""
+    angle = stated_angle(stream)
+    return 0 if angle % 90 else -angle % 360
+
+
+def stated_angle(stream: Stream) -> int:
+    """Degrees of the display matrix, anticlockwise."""
     turns = [data["rotation"] for data in stream.get("side_data_list", []) if "rotation" in data]
-    return -round(float(turns[0]) / 90) * 90 % 360 if turns else 0
+    return round(float(turns[0])) if turns else 0
 
 
 def upright_size(stream: Stream, rotation: int) -> tuple[int, int]:
-    """Width and height of the picture with square pixels, turned."""
+    """Width and height of the picture with square pixels, turned. Raises Rejected `corrupt_media` for absurd pixels."""
     width, height = stored_size(stream)
-    shape = fraction(stream.get("sample_aspect_ratio", "1:1").replace(":", "/"))
-    square = max(1, round(width * shape)) if SHAPES[0] <= shape <= SHAPES[1] else width
+    shape = fraction(stream.get("sample_aspect_ratio", "1:1").replace(":", "/")) or 1
+    if not SHAPES[0] <= shape <= SHAPES[1]:
+        raise Rejected("corrupt_media", f"The pixels of this clip are {stream['sample_aspect_ratio']}.")
+    square = max(1, round(width * shape))
     return (height, square) if rotation in (90, 270) else (square, height)
 
 
@@ -284,7 +316,10 @@ def iso_moment(written: str) -> str | None:
 
 
 def check_seconds(source: Source, container: Mapping[str, Any], extents: Mapping[int, Extent], limits: Limits) -> None:
-    """Raises Rejected for a clip that is too long, or that breaks off before the end that its container states."""
+    """Raises Rejected for too many seconds or pictures in them, and where a clip ends before it says."""
+    seen = extents[source.video.index]
+    if seen.packets > FASTEST * max(1.0, seen.end - seen.start):
+        raise Rejected("too_many_frames", f"This clip has {seen.packets} pictures; {FASTEST} a second are taken.")
     if source.seconds > limits.clip_seconds:
         raise Rejected("too_many_seconds", f"This clip has {source.seconds:.1f} s; {limits.clip_seconds} are taken.")
     if source.demuxer == "matroska":

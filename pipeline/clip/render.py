@@ -15,10 +15,10 @@ from filters.program import Program
 from filters.recipe import Cut, Geometry, Recipe
 from jobs.errors import Rejected
 from pipeline.clip.facts import clip_facts
-from pipeline.clip.ffmpeg import Report, run
+from pipeline.clip.ffmpeg import Done, Report, run
 from pipeline.clip.finish import Made, finish_batch, finish_clip, keep_stills
 from pipeline.clip.frames import edit_frames
-from pipeline.clip.loudness import Level, Loudness, read_loudness, settle_level
+from pipeline.clip.loudness import Level, read_loudness, settle_level
 from pipeline.clip.model import RenderedClip, Source
 from pipeline.clip.plan import (
     Batch,
@@ -151,12 +151,17 @@ def open_clip(original: Path, limits: Limits) -> Source:
 
 
 def listen(source: Source, span: Span, preset: SoundPreset, limits: Limits, folder: Path) -> Level | None:
-    """What is to be done to the sound, from how loud it is; None if there is none."""
+    """What is to be done to the sound, from how loud it is; None if there is none, or nothing of it can be decoded."""
+    if not source.sound:
+        return None
 
-    def measure(level: Level) -> Loudness:
-        return read_loudness(run(measure_arguments(source, span, limits, level), limits, folder=folder).said)
+    def hear(level: Level) -> Done:
+        return run(measure_arguments(source, span, limits, level), limits, folder=folder)
 
-    return settle_level(measure, preset) if source.sound else None
+    own = hear(Level(lufs=None))
+    if not own.seconds:
+        return None
+    return settle_level(read_loudness(own.said), lambda level: read_loudness(hear(level).said), preset)
 
 
 def poster_size(source: Source, geometry: Geometry, presets: Sequence[PhotoPreset]) -> tuple[int, int]:

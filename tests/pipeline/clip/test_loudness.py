@@ -59,8 +59,8 @@ def test_silence_stays_silence_and_noise_is_not_raised_without_end():
 
 
 def test_what_the_limiter_takes_away_is_given_back():
-    left = iter([-30.0, -16.0, -14.5, -14.1])
-    level = settle_level(lambda _: Loudness(lufs=next(left), peak_db=-6.0), PRESET)
+    left = iter([-16.0, -14.5, -14.1])
+    level = settle_level(Loudness(lufs=-30.0, peak_db=-6.0), lambda _: Loudness(lufs=next(left), peak_db=-6.0), PRESET)
 
     assert level.gain_db == pytest.approx(16.0 + 2.0 + 0.5)
 

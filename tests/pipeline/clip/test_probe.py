@@ -80,12 +80,9 @@ def test_a_wrong_extension_does_not_matter(made):
 @pytest.mark.parametrize(("matrix", "turned"), [(90, 270), (180, 180), (270, 90)])
 def test_the_picture_is_as_large_as_it_is_seen(matrix, turned, ffmpeg, tmp_path):
     ffmpeg(*pictures(), *H264, tmp_path / "flat.mp4")
-    flat = bytearray((tmp_path / "flat.mp4").read_bytes())
-    at = flat.index(b"tkhd") + 4 + 40  # version and flags, times, layer: the matrix
     one = 1 << 16
     turns = {90: (0, -one, one, 0), 180: (-one, 0, 0, -one), 270: (0, one, -one, 0)}[matrix]
-    struct.pack_into(">9i", flat, at, turns[0], turns[1], 0, turns[2], turns[3], 0, 0, 0, 1 << 30)
-    (tmp_path / "turned.mov").write_bytes(flat)
+    (tmp_path / "turned.mov").write_bytes(with_matrix((tmp_path / "flat.mp4").read_bytes(), *turns))
 
     source = probe(tmp_path / "turned.mov", LIMITS)
 
@@ -199,6 +196,43 @@ def test_interlacing_range_and_alpha_are_noticed(made):
     assert (interlaced.video.interlaced, full.video.interlaced) == (True, False)
     assert (full.video.full_range, interlaced.video.full_range) == (True, False)
     assert (clear.video.alpha, full.video.alpha) == (True, False)
+
+
+def with_matrix(flat, a, b, c, d):
+    """The MP4 with another display matrix, the four numbers of which are in 1/65536."""
+    data = bytearray(flat)
+    at = data.index(b"tkhd") + 44  # after version and flags, times, layer and volume
+    struct.pack_into(">9i", data, at, a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    return bytes(data)
+
+
+def test_a_picture_at_another_angle_than_a_quarter_is_left_as_it_is(ffmpeg, tmp_path):
+    ffmpeg(*pictures(), *H264, tmp_path / "flat.mp4")
+    tilted = with_matrix((tmp_path / "flat.mp4").read_bytes(), 52339, 39440, -39440, 52339)  # 37 degrees
+    (tmp_path / "tilted.mp4").write_bytes(tilted)
+
+    source = probe(tmp_path / "tilted.mp4", LIMITS)
+
+    assert (source.crooked, source.rotation, source.width) == (True, 0, 320)
+
+
+def test_absurd_pixels_are_refused(ffmpeg, tmp_path):
+    ffmpeg(*pictures(), "-vf", "setsar=1/255", *H264, tmp_path / "thin.mp4")
+
+    assert refused(tmp_path / "thin.mp4") == "corrupt_media"
+
+
+def test_more_pictures_than_any_camera_takes_are_refused(ffmpeg, tmp_path):
+    ffmpeg("-f", "lavfi", "-i", "color=gray:s=16x16:r=1000:d=2", *H264, tmp_path / "quick.mp4")
+
+    assert refused(tmp_path / "quick.mp4") == "too_many_frames"
+
+
+def test_an_index_in_free_space_is_none(ffmpeg, tmp_path):
+    ffmpeg(*pictures(), *H264, tmp_path / "clip.mp4")
+    (tmp_path / "free.mp4").write_bytes((tmp_path / "clip.mp4").read_bytes().replace(b"moov", b"free"))
+
+    assert refused(tmp_path / "free.mp4") == "truncated_clip"
 
 
 def test_a_gif_loops_and_one_of_a_single_picture_is_a_photo(made, tmp_path):
