@@ -47,8 +47,11 @@ class Ledger(Protocol):
     def fail(self, job: Job, *, code: str, reason: str, then: JobState, delay_seconds: float = 0.0) -> bool:
         """Count a failure of this code; `then` is QUEUED (after the delay), REJECTED or DEAD. False: stale fence."""
 
-    def release(self, worker: str) -> int:
-        """Give back at once every lease this worker holds, because it is leaving or has died. Returns how many."""
+    def release(self, worker: str, *, counted: bool = True) -> int:
+        """Give back at once every lease this worker holds, because it is leaving or has died. Returns how many.
+
+        It counts against a job like an expired lease, unless the worker was asked to leave: then no job is at fault.
+        """
 
     def sweep(self, limit: int) -> list[Ticket]:
         """Expire leases and return the tickets that are due again; dead-letter what has no attempt left."""

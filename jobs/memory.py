@@ -173,19 +173,19 @@ class MemoryLedger:
                 self._give_up(held)
             return True
 
-    def release(self, worker: str) -> int:
+    def release(self, worker: str, *, counted: bool = True) -> int:
         """Give back this worker's leases. A job that was left unfinished five times is dead."""
         with self._lock:
             held = [job for job in self._jobs.values() if job.state == JobState.RUNNING and job.worker == worker]
             for job in held:
-                self._lose_lease(job, "released")
+                self._lose_lease(job, "released", counted=counted)
             return len(held)
 
     def sweep(self, limit: int) -> list[Ticket]:
         """Expire leases and return what is due; it is due again in a minute, unless it is claimed."""
         with self._lock:
             for job in self._due(JobState.RUNNING)[:limit]:
-                self._lose_lease(job, "lease_expired")
+                self._lose_lease(job, "lease_expired", counted=True)
             due = self._due(JobState.QUEUED)[:limit]
             for job in due:
                 job.due_at = self._clock() + timedelta(seconds=TICKET_LOST_AGAIN_SECONDS)
@@ -397,8 +397,8 @@ class MemoryLedger:
         known = self._jobs.get(job.job_id)
         return known is not None and (job.fence, outcome) in [(a.fence, a.outcome) for a in known.attempts]
 
-    def _lose_lease(self, job: _Job, outcome: str) -> None:
-        job.lost_leases += 1
+    def _lose_lease(self, job: _Job, outcome: str, *, counted: bool) -> None:
+        job.lost_leases += counted
         state = JobState.DEAD if job.lost_leases >= MOST_LOST_LEASES else JobState.QUEUED
         self._settle(job, state, outcome, f"{job.worker} left attempt {job.fence} unfinished")
         self._note(job, outcome)

@@ -142,9 +142,10 @@ class PostgresLedger:
         )
         return bool(noted)
 
-    def release(self, worker: str) -> int:
+    def release(self, worker: str, *, counted: bool = True) -> int:
         """Give back this worker's leases. A job that was left unfinished five times is dead."""
-        ((released,),) = self._connection.rows("SELECT darkroom.release(%s)", (worker,), seconds=SOON_SECONDS)
+        query = "SELECT darkroom.release(%s, %s)"
+        ((released,),) = self._connection.rows(query, (worker, counted), seconds=SOON_SECONDS)
         return int(released)
 
     def sweep(self, limit: int) -> list[Ticket]:

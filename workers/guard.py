@@ -61,7 +61,7 @@ class Guard(threading.Thread):
     def _leave(self, reason: str) -> NoReturn:
         log.warning("worker.left", worker=self._worker, reason=reason)
         try:
-            self._ledger.release(self._worker)  # waits no longer than 3 s
+            self._ledger.release(self._worker, counted=not self._signals.times)  # waits no longer than 3 s
         except LedgerUnavailable as error:
             log.warning("release.failed", worker=self._worker, reason=str(error))  # the lease will expire
         self._hands.kill()  # not before: the main thread would take it for the media's fault

@@ -248,4 +248,44 @@ BEGIN
 END
 $$;
 
-GRANT EXECUTE ON FUNCTION darkroom.submit, darkroom.claim_order, darkroom.beat, darkroom.publish_part TO darkroom_app;
+-- As before, but a lease that a worker gave back because it was asked to leave does not count: a long clip may meet many
+-- restarts that are none of its doing.
+DROP FUNCTION darkroom.lose_lease(darkroom.jobs, text);
+CREATE FUNCTION darkroom.lose_lease(p_job darkroom.jobs, p_outcome text, p_counted boolean DEFAULT true) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_lost int := p_job.lost_leases + p_counted::int;
+    v_dead boolean := v_lost >= 5;
+    v_job darkroom.jobs;
+BEGIN
+    UPDATE darkroom.jobs
+    SET state = CASE WHEN v_dead THEN 'dead' ELSE 'queued' END, lost_leases = v_lost, due_at = now(),
+        code = p_outcome, reason = format('%s left attempt %s unfinished', worker, fence),
+        finished_at = CASE WHEN v_dead THEN now() END
+    WHERE job_id = p_job.job_id
+    RETURNING * INTO v_job;
+    PERFORM darkroom.note_attempt(v_job, p_outcome);
+    IF v_dead THEN
+        PERFORM darkroom.give_up(v_job);
+    END IF;
+END
+$$;
+
+DROP FUNCTION darkroom.release(text);
+CREATE FUNCTION darkroom.release(p_worker text, p_counted boolean DEFAULT true) RETURNS int
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_job darkroom.jobs;
+    v_count int := 0;
+BEGIN
+    FOR v_job IN SELECT * FROM darkroom.jobs WHERE open AND state = 'running' AND worker = p_worker FOR UPDATE LOOP
+        PERFORM darkroom.lose_lease(v_job, 'released', p_counted);
+        v_count := v_count + 1;
+    END LOOP;
+    RETURN v_count;
+END
+$$;
+
+GRANT EXECUTE ON FUNCTION
+    darkroom.submit, darkroom.claim_order, darkroom.beat, darkroom.publish_part, darkroom.release
+TO darkroom_app;

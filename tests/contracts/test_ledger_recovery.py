@@ -51,6 +51,18 @@ def test_a_job_that_was_left_unfinished_five_times_is_dead(subject, outcome):
     assert [event.topic for event in subject.events()] == ["media.failed"]
 
 
+def test_a_job_outlives_any_number_of_workers_that_were_asked_to_leave(subject):
+    job_id = subject.submit().job_id
+
+    for _ in range(7):
+        subject.claim(job_id)
+        subject.ledger.release(subject.worker, counted=False)
+        subject.swept()
+
+    assert subject.ledger.status(job_id).state == JobState.QUEUED
+    assert [attempt.outcome for attempt in subject.ledger.attempts(job_id)] == ["released"] * 7
+
+
 def test_many_failures_do_not_make_one_lost_lease_deadly(subject):
     job_id = subject.submit().job_id
     for _ in range(7):

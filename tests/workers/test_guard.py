@@ -33,8 +33,8 @@ class Surroundings:
             signals=self.signals,
         )
 
-    def release(self, worker):
-        self.done.append(f"release {worker}")
+    def release(self, worker, *, counted):
+        self.done.append(f"release {worker}, which {'counts' if counted else 'does not count'}")
         if self._hangs:
             raise LedgerUnavailable("no answer in time")
 
@@ -57,7 +57,7 @@ def test_asked_twice_it_gives_the_lease_back_and_only_then_kills_the_hands(monke
     surroundings.signals.ask()
     surroundings.signals.ask()
 
-    assert watch(surroundings) == ["release worker", "kill", LEFT]
+    assert watch(surroundings) == ["release worker, which does not count", "kill", LEFT]
 
 
 def test_a_drain_that_takes_too_long_ends(monkeypatch):
@@ -74,4 +74,4 @@ def test_a_job_that_is_held_for_too_long_ends_the_worker(monkeypatch):
 def test_a_ledger_that_hangs_does_not_keep_it(monkeypatch):
     surroundings = Surroundings(monkeypatch, held_seconds=LONGEST_JOB_SECONDS + 1, hangs=True)
 
-    assert watch(surroundings) == ["release worker", "kill", LEFT]
+    assert watch(surroundings) == ["release worker, which counts", "kill", LEFT]
