@@ -41,7 +41,7 @@ class ClipPreset:
     short_side: int
     kbps: int
     codec: Literal["h264", "hevc", "av1"] = "h264"
-    quality: int = 23
+    quality: float = 23
     speed: str = "veryfast"
 
 
@@ -94,8 +94,8 @@ class ClipLadder:
 
 H264 = (
     ClipPreset(name="1080p", short_side=1080, kbps=5000),
-    ClipPreset(name="720p", short_side=720, kbps=2800),
-    ClipPreset(name="480p", short_side=480, kbps=1400),
+    ClipPreset(name="720p", short_side=720, kbps=2800, quality=22.5),  # of a phone's clip VMAF 93.5, and 92.6 at 23
+    ClipPreset(name="480p", short_side=480, kbps=1400, quality=22.5),  # 84.0, and 82.9 at 23
 )
 HEVC = (
     ClipPreset(name="1080p-hevc", short_side=1080, kbps=3300, codec="hevc", quality=26, speed="fast"),
