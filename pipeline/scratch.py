@@ -151,9 +151,12 @@ def _remove_unheld(directory: Path) -> int:
 
 
 def _hold(folder: Path) -> int | None:
-    """A descriptor that holds the folder for as long as it is open; None if another process does."""
-    folder.chmod(0o700)  # a renderer may have closed it
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    """A descriptor that holds the folder for as long as it is open; None if another process does, or it is gone."""
+    try:
+        folder.chmod(0o700)  # a renderer may have closed it
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:  # its worker has ended since it was listed
+        return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

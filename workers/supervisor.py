@@ -14,6 +14,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import threading
 import time
 from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
@@ -144,7 +145,8 @@ class Pool:
         if status not in (0, LEFT) and member.holds_leases_as:
             self._release(member.holds_leases_as)
         if member.kind == CLIP and status != 0:
-            self._clear_scratch()
+            # It may take a while. What it has not come to when the pool ends, the next worker removes.
+            threading.Thread(target=self._clear_scratch, name="clear", daemon=True).start()
         if status == UNABLE and not self._stopping:
             log.error(
                 "pool.unable", **member.facts, reason="it could not begin, and would not the next time: see above"

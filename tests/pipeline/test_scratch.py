@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -189,3 +190,42 @@ def test_two_that_start_at_once_do_not_take_each_others_folder(directory):
         for worker, _ in workers:
             kill(worker)
     assert scratch.clear(directory) == 4
+
+
+def test_workers_that_end_while_folders_are_cleared_disturb_nobody(directory):
+    end = time.monotonic() + 1.5
+    failures = []
+
+    def repeat(act):
+        try:
+            while time.monotonic() < end:
+                act()
+        except Exception as error:  # noqa: BLE001 - it is what the test looks for
+            failures.append(error)
+
+    def work():
+        with Scratch.opened(directory, 0):
+            pass
+
+    threads = [threading.Thread(target=repeat, args=[act]) for act in [work] * 4 + [lambda: scratch.clear(directory)]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failures == []
+
+
+def test_a_folder_that_goes_while_it_is_looked_at_is_nobodys_to_clear(directory, monkeypatch):
+    def list_one_that_is_gone(folder):
+        entries = list(os_scandir(folder))
+        for entry in entries:
+            if entry.is_dir():
+                Path(entry).rmdir()
+        return entries
+
+    os_scandir = os.scandir
+    with Scratch.opened(directory, 0):
+        monkeypatch.setattr("pipeline.scratch.os.scandir", list_one_that_is_gone)
+
+        assert scratch.clear(directory) == 0

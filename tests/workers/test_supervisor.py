@@ -198,6 +198,19 @@ def test_what_a_killed_worker_left_on_the_disk_is_removed(tmp_path):
         wait_for(lambda: list(directory.glob("*/*/original")))  # of the next, which nobody touches
 
 
+def test_a_disk_that_takes_its_time_to_be_cleared_does_not_hold_up_the_pool(monkeypatch, tmp_path):
+    cleared = threading.Event()
+    monkeypatch.setattr("pipeline.scratch.clear", lambda directory: cleared.wait(60))
+    place = Place(PATIENT, kind="clip")
+    with Running(place, scratch_directory=tmp_path):
+        wait_for(lambda: place.pids)
+        psutil.Process(place.pids[0]).kill()
+
+        wait_for(lambda: len(place.pids) == 2)
+        assert not cleared.is_set()
+        cleared.set()
+
+
 @pytest.mark.parametrize("kind", ["photo", "clip"])
 def test_a_workers_process_serves_its_own_function(kind):
     assert " ".join(Member(kind, 1).command[1:5]) == f"-m workers.head --function {kind}"
