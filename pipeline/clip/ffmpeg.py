@@ -129,7 +129,7 @@ def start(
             stdin=stdin,
             stdout=stdout,
             stderr=subprocess.PIPE,
-            preexec_fn=lambda: confine(limits),  # noqa: PLW1509 - our threads only read pipes, and hold no lock
+            preexec_fn=lambda: confine(limits),  # noqa: PLW1509 - no thread of ours holds a lock that it takes
         ),
         folder,
     )

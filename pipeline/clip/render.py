@@ -35,6 +35,7 @@ from pipeline.clip.plan import (
 )
 from pipeline.clip.poster import choose_poster, take_frame
 from pipeline.clip.probe import probe
+from pipeline.clip.pulse import Pulse
 from pipeline.clip.sniff import HEAD_BYTES, WEBP, sniff_clip
 from pipeline.clip.verify import verify_all
 from pipeline.clip.webp import probe_webp
@@ -90,7 +91,7 @@ def render_clip(
     """Make of `folder/original` everything that the ladder asks for, edited, in `folder/out`.
 
     With rungs that are `mandatory`, those and what makes a clip playable are made first and given to `publish_part`;
-    what is returned holds them again. `report` is told the share (0 to 1) that is done.
+    what is returned holds them again. `report` is told the share (0 to 1) that is done; it grows while anything works.
 
     Raises:
         Rejected: the clip or its edits are at fault: what `probe`, `plan_span` and `compile_edits` refuse, or
@@ -98,6 +99,20 @@ def render_clip(
         Unavailable: ffmpeg was killed, or ran out of memory, time or room.
         UncleanRenditionError: what we made is not fit to be published.
     """
+    with Pulse(report) as pulse:
+        return render_parts(folder, ladder, limits, edits, mandatory, pulse, publish_part)
+
+
+def render_parts(
+    folder: Path,
+    ladder: ClipLadder,
+    limits: Limits,
+    edits: Edits,
+    mandatory: Sequence[str],
+    report: Report,
+    publish_part: Callable[[RenderedClip], None],
+) -> RenderedClip:
+    """What is mandatory and then the rest, or everything at once."""
     watch = Stopwatch()
     task = prepare(folder, ladder, limits, edits, report, watch)
     batches = plan_batches(*task.frame, ladder, mandatory)

@@ -1,0 +1,70 @@
+"""Progress grows while a program works, whether or not anything comes of it, and stands while it is stuck."""
+
+import subprocess
+import sys
+import time
+from itertools import pairwise
+
+import pytest
+
+import pipeline.clip.pulse
+from config import Limits
+from pipeline.clip.ffmpeg import capture
+from pipeline.clip.pulse import HAIR, WHOLE, Pulse
+
+BUSY = "import time\nwhile time.process_time() < 1.5: pass"
+STUCK = "import time; time.sleep(1.5)"
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    monkeypatch.setattr(pipeline.clip.pulse, "BEAT_SECONDS", 0.1)
+
+
+def told_during(program):
+    told = []
+    with Pulse(told.append) as pulse:
+        pulse(0.03)
+        subprocess.run([sys.executable, "-S", "-c", program], check=True)
+    return told
+
+
+def test_what_takes_cpu_and_shows_nothing_goes_on_advancing():
+    told = told_during(BUSY)
+
+    assert len(told) >= 5
+    assert all(earlier < later for earlier, later in pairwise(told))
+    assert told[-1] - told[0] < 1000 * HAIR
+
+
+def test_what_sleeps_does_not_advance():
+    assert len(told_during(STUCK)) <= 2  # its start takes some
+
+
+def test_a_capture_of_ffmpeg_that_writes_nothing_advances(ffmpeg, tmp_path):
+    told = []
+    dropped = ["-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30:d=20", "-vf", "trim=start=19.9", "-frames:v", "1"]
+    with Pulse(told.append):
+        capture([*dropped, "-f", "rawvideo", "pipe:1"], Limits(), folder=tmp_path)
+
+    assert len(told) >= 3
+    assert told == sorted(set(told))
+
+
+def test_it_never_goes_back_and_leaves_room_after_the_last_frame():
+    told = []
+    with Pulse(told.append) as pulse:
+        for share in (0.5, 0.2, 1.0):
+            pulse(share)
+
+    assert told == [0.5 * WHOLE, 0.5 * WHOLE, WHOLE]
+
+
+def test_nothing_is_told_once_it_has_ended():
+    told = []
+    with Pulse(told.append):
+        pass
+    subprocess.run([sys.executable, "-S", "-c", BUSY], check=True)
+    time.sleep(0.3)
+
+    assert told == []
