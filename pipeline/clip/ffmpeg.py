@@ -71,7 +71,7 @@ def run(
     """Run ffmpeg to its end, in `folder`. `report` is told the share (0 to 1) that is done of `seconds`.
 
     Raises:
-        Rejected: `corrupt_media`, with ffmpeg's last words.
+        Rejected: `corrupt_media`, with ffmpeg's last words; `too_many_bytes` of a file beyond its limit.
         EncoderDied: it was killed, or ran out of memory or time.
         DiskShort: it could not write.
         InternalError: it did not understand us.
@@ -212,7 +212,9 @@ def what_ended_it(status: int, said: str) -> Rejected | Unavailable | None:
 
 def what_failed(status: int, said: str) -> Rejected | Unavailable:
     """The error that stands for a bad end."""
-    if any(sign in said for sign in NO_ROOM) or status == -signal.SIGXFSZ:
+    if status == -signal.SIGXFSZ:
+        return Rejected("too_many_bytes", "What is made of this clip is larger than a file may be.")
+    if any(sign in said for sign in NO_ROOM):
         return DiskShort(f"There is no room for what is made of the clip: {last_words(said)}")
     if any(sign in said for sign in NO_MEMORY):
         return OutOfMemory(f"memory limit: {last_words(said)}")

@@ -77,11 +77,13 @@ def test_too_little_memory_ends_it_and_may_be_tried_again(tmp_path):
         run(large, replace(LIMITS, clip_memory_bytes=700 << 20), folder=tmp_path)
 
 
-def test_a_file_beyond_the_bound_is_no_room(tmp_path):
+def test_a_file_beyond_the_bound_is_the_clips_fault_and_not_tried_again(tmp_path):
     raw = ["-f", "lavfi", "-i", "testsrc2=s=640x360:d=5", "-f", "rawvideo", "large.raw"]
 
-    with pytest.raises(DiskShort):
+    with pytest.raises(Rejected) as refused:
         run(raw, replace(LIMITS, clip_bytes=1 << 20), folder=tmp_path)
+
+    assert refused.value.code == "too_many_bytes"
 
 
 def test_a_full_disk_is_no_room(tmp_path):
