@@ -23,6 +23,7 @@ NAMELESS = ("-map_metadata", "-1", "-map_chapters", "-1")
 ONE_THREAD = ("-threads", "1", "-filter_complex_threads", "1")
 FRAGMENTS = "+frag_keyframe+delay_moov+default_base_moof+global_sidx"
 STRIP_FILE = "strip.rgb"
+TALLEST_SPRITE = 4  # times the width that all have
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,11 +157,12 @@ def count_frames(span: Span, rate: Fraction) -> int:
 
 
 def plan_sprites(width: int, height: int, frames: int, rate: Fraction, preset: StripPreset) -> Sprites:
-    """Which frames, at which size, are on the strip."""
+    """Which frames, at which size, are on the strip; small enough of any shape for a sheet of them to be a JPEG."""
     every = max(round(preset.seconds_apart * rate), math.ceil(frames / preset.most), 1)
+    share = min(1.0, preset.width / width, TALLEST_SPRITE * preset.width / height)
     return Sprites(
-        width=min(preset.width, width),
-        height=max(1, round(min(preset.width, width) * height / width)),
+        width=max(1, round(width * share)),
+        height=max(1, round(height * share)),
         every=every,
         seconds_apart=float(every / rate),
         count=math.ceil(frames / every),

@@ -151,6 +151,17 @@ def test_there_is_one_picture_on_the_strip_for_each_second_until_there_are_too_m
     assert (long.count, long.every, long.seconds_apart) == (100, 180, 6.0)
 
 
+@pytest.mark.parametrize(("width", "height"), [(128, 8192), (8192, 128), (2, 16384), (720, 1280), (1280, 720)])
+def test_a_strip_of_any_shape_fits_a_jpeg(width, height):
+    preset = StripPreset()
+    sprites = plan_sprites(width, height, 18_000, Fraction(30), preset)
+    rows = -(-sprites.count // preset.columns)
+
+    assert 0 < rows * sprites.height <= 65_500
+    assert 0 < sprites.width <= preset.width
+    assert abs(sprites.width * height - sprites.height * width) <= max(width, height)  # in shape, to a pixel
+
+
 def test_one_run_makes_everything_unless_something_is_mandatory():
     (batch,) = plan_batches(1080, 1920, LADDER, ())
 

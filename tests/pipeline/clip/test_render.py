@@ -256,6 +256,15 @@ def test_a_single_frame_is_a_clip(job):
     assert clip.facts["seconds"] == pytest.approx(1 / 30, abs=0.01)
 
 
+@pytest.mark.parametrize("size", ["16x1024", "1024x16"])
+def test_a_clip_of_an_extreme_shape_has_its_strip(size, job):
+    thin = job("-f", "lavfi", "-i", f"testsrc2=s={size}:r=10:d=3", *FAST)
+    thin.render()
+    sheet = Image.open(thin.path("strip"))
+
+    assert max(sheet.size) <= 3 * 640
+
+
 def test_an_animated_webp_plays_as_long_as_its_pictures_last(tmp_path):
     pictures = [Image.new("RGBA", (101, 75), (0, 0, 0, 0)) for _ in range(8)]
     for place, picture in enumerate(pictures):
