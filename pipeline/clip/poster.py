@@ -51,7 +51,7 @@ def choose_poster(source: Source, span: Span, cut: Cut, limits: Limits, folder: 
     times, frames = look(source, span, limits, folder)
     if not len(times):
         return span.start
-    best = np.argmax(score(frames, times / span.seconds))
+    best = np.argmax(score(frames, times / (span.seconds or 1.0)))  # one frame may have no length
     return span.start + max(0.0, float(times[best]))
 
 

@@ -158,6 +158,13 @@ def test_a_clip_of_one_frame_has_it(frames, clip, tmp_path):
     assert taken(source, seconds, tmp_path).mean() > 80
 
 
+def test_a_frame_of_no_length_stands_for_its_clip(clip, tmp_path):
+    source = replace(clip("testsrc2=s=320x180:r=30", "-frames:v", 1), seconds=0.0)
+
+    with np.errstate(all="raise"):
+        assert chosen(source, tmp_path) == 0
+
+
 def test_a_black_clip_has_its_first_frame(clip, tmp_path):
     source = clip("color=black:s=320x180:r=30:d=3", "-g", 15)
 
