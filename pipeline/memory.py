@@ -4,10 +4,10 @@ import threading
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import BinaryIO
 
 from jobs.errors import Rejected, StoreUnavailable
+from pipeline.openfile import OpenFile
 from pipeline.services import StoredObject
 
 
@@ -54,4 +54,4 @@ class MemoryStore:
 
 
 def _bytes(stored: StoredObject) -> bytes:
-    return stored.data.read_bytes() if isinstance(stored.data, Path) else bytes(stored.data)
+    return b"".join(stored.data.pieces()) if isinstance(stored.data, OpenFile) else bytes(stored.data)

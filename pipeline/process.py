@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from config import Limits, PhotoPreset
-from jobs.errors import HandsDied, NewerRecipe, Rejected, Unavailable
+from jobs.errors import HandsDied, LedgerUnavailable, NewerRecipe, Rejected, StoreUnavailable
 from jobs.job import CLIP, PHOTO, Job, Publication, Rendition
 from jobs.ladders import find_ladder
 from jobs.ledger import Ledger
 from jobs.recipes import own_look, read_recipe
 from pipeline.clip.model import RenderedClip
 from pipeline.keys import rendition_key
-from pipeline.scratch import ORIGINAL
+from pipeline.openfile import opened_folder
+from pipeline.scratch import ORIGINAL, OUT
 from pipeline.services import (
     ClipRequest,
     ClipServices,
@@ -94,14 +95,15 @@ def process_clip(job: Job, services: ClipServices, limits: Limits, on_wait: OnWa
         services.scratch.require()
         on_wait(progress)
 
-    with services.scratch.job() as folder:
+    with services.scratch.job() as folder, opened_folder(folder / OUT) as out:
         with watch.stage("fetch"):
             edits = find_edits(job, services.ledger)
             sha256 = fetch_clip(job, services, limits, folder, watchful)
-        shelf = Shelf(job, services.store, folder)
+        shelf = Shelf(job, services.store, out)
 
         def publish_part(part: RenderedClip) -> None:
-            with suppress(Unavailable):  # the whole holds it too, and is worth more than the time that it would save
+            # The whole holds it too, and is worth more than the time that it would save.
+            with suppress(StoreUnavailable, LedgerUnavailable):
                 services.ledger.publish_part(job, describe_clip(part, sha256, shelf.put(part.files), part.timings))
 
         with watch.stage("hands"):

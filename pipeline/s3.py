@@ -8,17 +8,16 @@ import os
 import random
 import time
 import zlib
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import urllib3
 
 from jobs.errors import Rejected, StoreUnavailable
 from jobs.s3 import checksum_text
+from pipeline.openfile import PIECE_BYTES, OpenFile
 from pipeline.services import StoredObject
 
 THREADS = 5  # more gain nothing for a handful of renditions
@@ -28,7 +27,6 @@ SIGNED_SECONDS = 900
 NO_REPLY = 0  # where a status would stand
 PASSING = frozenset({NO_REPLY, 408, 429, 500, 502, 503, 504})  # after which S3's documentation says to try again
 ANSWER_BYTES = 1 << 20  # of anything but an original
-PIECE_BYTES = 1 << 20  # of what passes between a file and the network
 CACHE_FOR_EVER = "public, max-age=31536000, immutable"
 CHECKSUM = "x-amz-checksum-crc32"
 
@@ -43,15 +41,13 @@ class Request:
     method: str
     address: str
     headers: Mapping[str, str]
-    body: bytes | Path | None = None
+    body: bytes | OpenFile | None = None
     limit: int = ANSWER_BYTES
     file: BinaryIO | None = None
 
-    def open_body(self) -> AbstractContextManager[bytes | BinaryIO | None]:
-        """What is sent, closed in the end if it is a file."""
-        if not isinstance(self.body, Path):
-            return nullcontext(self.body)
-        return os.fdopen(os.open(self.body, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
+    def read_body(self) -> bytes | Iterator[bytes] | None:
+        """What is sent, from its start."""
+        return self.body.pieces() if isinstance(self.body, OpenFile) else self.body
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,8 +107,14 @@ class S3Store:
 
     def write_all(self, objects: Sequence[StoredObject]) -> None:
         """See `pipeline.services.Store`."""
-        for _ in self._threads.map(self._write, objects):
-            pass  # the first failure is raised here
+        writes = [self._threads.submit(self._write, stored) for stored in objects]
+        try:
+            for write in as_completed(writes):
+                write.result()
+        finally:
+            for write in writes:
+                write.cancel()
+            wait(writes)
 
     def url(self, key: str, seconds: int) -> str:
         """See `pipeline.services.Store`."""
@@ -130,7 +132,7 @@ class S3Store:
         )
         headers = {"Content-Type": stored.content_type, "Cache-Control": CACHE_FOR_EVER, CHECKSUM: checksum}
         headers["Content-Length"] = str(stored.size)  # else urllib3 sends a file in chunks, which S3 does not take
-        body = stored.data if isinstance(stored.data, Path) else bytes(stored.data)
+        body = stored.data if isinstance(stored.data, OpenFile) else bytes(stored.data)
         reply = self._ask(Request(method="PUT", address=address, headers=headers, body=body))
         if reply.status != 200:
             raise StoreUnavailable(f"writing {stored.key}: {reply.complaint}")
@@ -156,12 +158,13 @@ class S3Store:
 
     def _ask_once(self, request: Request) -> Reply:
         try:
-            with (
-                request.open_body() as body,
-                self._http.request(
-                    request.method, request.address, headers=request.headers, body=body, preload_content=False
-                ) as response,
-            ):
+            with self._http.request(
+                request.method,
+                request.address,
+                headers=request.headers,
+                body=request.read_body(),
+                preload_content=False,
+            ) as response:
                 return _keep(response, request.file, request.limit) if request.file else _take(response, request.limit)
         except urllib3.exceptions.HTTPError as error:
             return Reply(status=NO_REPLY, headers={}, body=type(error).__name__.encode())  # its text has the address

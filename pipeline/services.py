@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, Generic, Protocol, TypeVar
 from filters.recipe import Recipe
 from jobs.ledger import Ledger
 from pipeline.clip.model import RenderedClip
+from pipeline.openfile import OpenFile
 from pipeline.scratch import Scratch
 
 
@@ -16,14 +17,14 @@ class StoredObject:
     """An object to store, or what the store says of one: its bytes, or the file that holds them. `crc32` is zlib's."""
 
     key: str
-    data: bytes | memoryview | Path
+    data: bytes | memoryview | OpenFile
     content_type: str
     crc32: int
 
     @property
     def size(self) -> int:
         """How many bytes it has."""
-        return self.data.lstat().st_size if isinstance(self.data, Path) else len(self.data)
+        return len(self.data)
 
 
 class Store(Protocol):
@@ -52,7 +53,10 @@ class Store(Protocol):
     def write_all(self, objects: Sequence[StoredObject]) -> None:
         """Store immutable, publicly cacheable objects side by side; return when each one's checksum is confirmed.
 
-        A file is read while it is sent, and must not be a symbolic link.
+        A file is read while it is sent; nobody reads it any more afterwards, also after a failure.
+
+        Raises:
+            StoreUnavailable: no answer, or bytes that do not match their checksum.
         """
 
     def url(self, key: str, seconds: int) -> str:

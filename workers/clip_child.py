@@ -8,6 +8,8 @@ from contextlib import suppress
 from config import CLIP_LADDERS, Limits
 from jobs.errors import HandsDied, Rejected, Unavailable
 from pipeline.clip.model import RenderedClip
+from pipeline.openfile import opened_folder
+from pipeline.scratch import OUT
 from pipeline.services import ClipRequest, OnWait
 from workers import clip_wire, wire
 from workers.child import Child, believing
@@ -34,7 +36,7 @@ class ClipChild(Child):
             HandsDied: it died, answered nonsense, made no progress, or did not end within the wall limit.
         """
         ladder, patience = CLIP_LADDERS[request.ladder], Patience(self._limits, self.pid)
-        with clip_wire.opened_out(request.folder) as out, believing():
+        with opened_folder(request.folder / OUT) as out, believing():
             self._ask(clip_wire.request(request))
             while True:
                 message = self._hear_within(patience, on_wait)

@@ -8,12 +8,8 @@ links: what the hands move or link meanwhile leads it nowhere. As in `workers.wi
 checked.
 """
 
-import hashlib
-import os
 import re
-import stat
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,13 +20,12 @@ from jobs.errors import DiskShort, InternalError, Rejected, Unavailable
 from jobs.recipes import read_recipe
 from pipeline.clip.ffmpeg import EncoderDied
 from pipeline.clip.model import ClipFile, RenderedClip
-from pipeline.scratch import OUT
+from pipeline.openfile import opened_file
 from pipeline.services import ClipRequest, Edits
 from workers import wire
 
 LOOK = "look"
-DIGITS = 32  # of a content's SHA-256, in its file's name
-FILE = re.compile(r"([0-9a-f]{32})\.([a-z0-9]{1,8})")
+FILE = re.compile(r"([0-9a-f]{32})\.([a-z0-9]{1,8})")  # the first digits of its content's SHA-256
 GIB = 1 << 30
 FAILURES = {kind.code: kind for kind in (DiskShort, EncoderDied, InternalError)}  # that hands survive
 
@@ -83,16 +78,6 @@ def unavailable_answer(unavailable: Unavailable) -> wire.Message:
     """The hands' message for what is not the clip's fault, and leaves them able to go on."""
     reason = "".join(filter(str.isprintable, str(unavailable)))
     return {"unavailable": unavailable.code, "reason": reason[: wire.REASON_CHARACTERS]}
-
-
-@contextmanager
-def opened_out(folder: Path) -> Iterator[int]:
-    """A descriptor of the job's `out`."""
-    out = os.open(folder / OUT, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        yield out
-    finally:
-        os.close(out)
 
 
 def read_progress(message: wire.Message) -> float:
@@ -184,11 +169,9 @@ def _check(file: str, kind: Kind, out: int) -> None:
     named = FILE.fullmatch(file)
     if not named or named[2] != kind.extension:
         raise ValueError(f"a file called {file!r:.60}")
-    # Trap: opening a FIFO would wait for its writer.
-    descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=out)
-    with os.fdopen(descriptor, "rb") as opened:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or not 0 < found.st_size <= kind.most_bytes:
-            raise ValueError(f"{file} is no regular file of 1 to {kind.most_bytes} bytes")
-        if hashlib.file_digest(opened, "sha256").hexdigest()[:DIGITS] != named[1]:
+    with opened_file(file, out) as opened:
+        if not 0 < opened.size <= kind.most_bytes:
+            raise ValueError(f"{file} has {opened.size} bytes instead of 1 to {kind.most_bytes}")
+        sha256, _ = opened.digests()
+        if not sha256.startswith(named[1]):
             raise ValueError(f"{file} is not named after its content")

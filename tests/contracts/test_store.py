@@ -2,6 +2,7 @@
 
 import os
 import zlib
+from contextlib import contextmanager
 
 import pytest
 import urllib3
@@ -9,6 +10,7 @@ import urllib3
 from jobs.errors import Rejected, StoreUnavailable
 from jobs.s3 import connect_s3
 from pipeline.memory import MemoryStore
+from pipeline.openfile import opened_file, opened_folder
 from pipeline.s3 import S3Store
 from pipeline.services import StoredObject
 
@@ -77,12 +79,31 @@ def fetched(store, key, limit, file):
         return store.fetch(key, limit, opened)
 
 
+@contextmanager
+def opened(file):
+    with opened_folder(file.parent) as folder, opened_file(file.name, folder) as data:
+        yield data
+
+
+def test_of_a_file_that_grows_or_gets_another_name_is_stored_what_it_was_when_it_was_opened(store, tmp_path):
+    file = tmp_path / "made"
+    file.write_bytes(b"as it was")
+
+    with opened(file) as data:
+        file.rename(tmp_path / "moved").write_bytes(b"as it was, and more")
+        file.write_bytes(b"other bytes")
+        store.write_all([stored("t/grown.mp4", data, crc32=zlib.crc32(b"as it was"))])
+
+    assert store.read("t/grown.mp4", 100) == b"as it was"
+
+
 @pytest.mark.parametrize("size", [0, 1, 5_000_003], ids=["empty", "a byte", "several pieces"])
 def test_a_file_is_stored_and_fetched_as_it_is(store, tmp_path, size):
     file, copy = tmp_path / "made", tmp_path / "copy"
     file.write_bytes(os.urandom(size))
 
-    store.write_all([stored(f"t/file/{size}.mp4", file, crc32=zlib.crc32(file.read_bytes()))])
+    with opened(file) as data:
+        store.write_all([stored(f"t/file/{size}.mp4", data, crc32=zlib.crc32(file.read_bytes()))])
 
     assert store.size(f"t/file/{size}.mp4") == size
     assert fetched(store, f"t/file/{size}.mp4", 6_000_000, copy) == size
@@ -93,8 +114,8 @@ def test_a_file_that_has_changed_since_its_checksum_was_taken_is_not_stored(stor
     file = tmp_path / "made"
     file.write_bytes(b"as it was")
 
-    with pytest.raises(StoreUnavailable, match=r"t/changed\.mp4"):
-        store.write_all([stored("t/changed.mp4", file, crc32=zlib.crc32(b"as it is."))])
+    with opened(file) as data, pytest.raises(StoreUnavailable, match=r"t/changed\.mp4"):
+        store.write_all([stored("t/changed.mp4", data, crc32=zlib.crc32(b"as it is."))])
     with pytest.raises(Rejected):
         store.size("t/changed.mp4")
 

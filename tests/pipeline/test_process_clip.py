@@ -1,8 +1,10 @@
 """The way of a clip over twins: what ends up in the store, in the ledger and on the disk."""
 
 import hashlib
+import os
 import zlib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -178,6 +180,60 @@ def test_a_second_run_writes_the_same_keys_and_no_others(scratch):
     process(first, services)
 
     assert set(services.store.objects) == keys
+
+
+def swap_for_another(file):
+    file.unlink()
+    file.write_bytes(b"other bytes")
+
+
+def swap_for_a_link(file):
+    file.rename(file.with_name("moved"))
+    file.symlink_to("moved")
+
+
+def swap_for_a_pipe(file):
+    file.unlink()
+    os.mkfifo(file)
+
+
+def swap_the_folder(file):
+    file.parent.rename(file.parent.with_name("elsewhere"))
+    file.parent.mkdir()
+    file.parent.joinpath("..", "elsewhere", file.name).unlink()
+    file.write_bytes(b"another folder's")
+
+
+@pytest.mark.parametrize("swap", [swap_for_another, swap_for_a_link, swap_for_a_pipe, swap_the_folder, Path.unlink])
+@pytest.mark.parametrize("mandatory", [(), ("480p",)])
+def test_a_file_that_is_swapped_after_it_was_checked_is_not_stored(scratch, swap, mandatory):
+    class SwappingHands(PaintedHands):
+        def _make(self, request, names, facts):
+            rendered = super()._make(request, names, facts)
+            swap(request.folder / "out" / rendered.files[0].file)
+            return rendered
+
+    services = outside(scratch, SwappingHands())
+    job = claimed(services, mandatory=mandatory)
+
+    with pytest.raises(HandsDied):
+        process(job, services)
+    assert set(services.store.objects) == {"o/1"}
+
+
+def test_a_file_that_changes_while_it_is_stored_is_not_published(scratch):
+    class Meddler(CountingStore):
+        def write_all(self, objects):
+            for file in scratch.folder.glob("*/out/*.mp4"):
+                file.write_bytes(b"?" * file.stat().st_size)
+            super().write_all(objects)
+
+    services = outside(scratch, store=Meddler())
+    job = claimed(services)
+
+    with pytest.raises(StoreUnavailable):
+        process(job, services)
+    assert services.ledger.media(job.media_id).renditions == ()
 
 
 def test_two_renditions_of_the_same_bytes_are_stored_once(scratch, monkeypatch):

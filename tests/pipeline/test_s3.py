@@ -1,6 +1,7 @@
 """The store on S3 when the server behaves badly: a scripted one, whose replies each test writes out."""
 
 import threading
+import time
 import zlib
 from base64 import b64encode
 from dataclasses import replace
@@ -13,6 +14,7 @@ from config import Settings
 from jobs.errors import Rejected, StoreUnavailable
 from jobs.s3 import connect_s3
 from pipeline import s3
+from pipeline.openfile import OpenFile, opened_file, opened_folder
 from pipeline.s3 import S3Store
 from pipeline.services import StoredObject
 
@@ -129,20 +131,49 @@ def test_a_file_is_sent_again_from_its_start_with_its_length(tmp_path):
     file = tmp_path / "made"
     file.write_bytes(b"pixels")
     with Script((503, {}, b"busy"), (200, checksum(b"pixels"), b"")) as script:
-        script.store().write_all([replace(PHOTO, data=file)])
+        with opened_folder(tmp_path) as folder, opened_file("made", folder) as data:
+            script.store().write_all([replace(PHOTO, data=data)])
 
         assert [body for _, _, body in script.requests] == [b"pixels"] * 2
         assert all("Transfer-Encoding" not in headers for _, headers, _ in script.requests)
 
 
-def test_a_file_that_has_become_a_link_is_not_followed(tmp_path):
+def test_a_file_that_has_become_shorter_is_given_up_soon(tmp_path):
     file = tmp_path / "made"
-    file.symlink_to("/etc/hostname")
-    with Script((200, checksum(b"pixels"), b"")) as script:
-        with pytest.raises(OSError, match="symbolic links"):
-            script.store().write_all([replace(PHOTO, data=file)])
+    file.write_bytes(b"pixels")
+    with (
+        Script((200, checksum(b"pixels"), b"")) as script,
+        opened_folder(tmp_path) as folder,
+        opened_file("made", folder) as data,
+    ):
+        file.write_bytes(b"pix")
+        with pytest.raises(StoreUnavailable, match="no reply"):
+            script.store().write_all([replace(PHOTO, data=data)])
 
-        assert script.requests == []
+
+def test_who_has_failed_to_write_reads_no_file_any_more(tmp_path):
+    file, began, read = tmp_path / "made", threading.Event(), []
+
+    class SlowFile(OpenFile):
+        def pieces(self):
+            began.set()
+            time.sleep(0.5)
+            yield from super().pieces()
+            read.append(True)
+
+    class FailingFile(OpenFile):
+        def pieces(self):
+            began.wait(10)
+            raise ZeroDivisionError
+
+    file.write_bytes(b"pixels")
+    with Script((200, checksum(b"pixels"), b"")) as script, file.open("rb") as opened:
+        known = {"descriptor": opened.fileno(), "size": 6}
+        objects = [replace(PHOTO, data=FailingFile(**known)), replace(PHOTO, data=SlowFile(**known))]
+        with pytest.raises(ZeroDivisionError):
+            script.store().write_all(objects)
+
+        assert read
 
 
 def test_a_body_that_does_not_match_its_checksum_is_not_returned():

@@ -1,0 +1,70 @@
+"""Files that another process may meddle with: each is opened once, and what is held is the file and not its name."""
+
+import hashlib
+import os
+import stat
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+PIECE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenFile:
+    """As many bytes of an open file as it had when it was opened. It is read from its start each time."""
+
+    descriptor: int
+    size: int
+
+    def __len__(self) -> int:
+        return self.size
+
+    def pieces(self) -> Iterator[bytes]:
+        """The bytes, a piece at a time. Raises OSError if there are fewer by now."""
+        at = 0
+        while at < self.size:
+            piece = os.pread(self.descriptor, min(PIECE_BYTES, self.size - at), at)
+            if not piece:
+                raise OSError(f"the file has {at} bytes and had {self.size}")
+            yield piece
+            at += len(piece)
+
+    def digests(self) -> tuple[str, int]:
+        """The SHA-256 in hexadecimal and zlib's CRC-32, taken of the same bytes. Raises OSError as `pieces` does."""
+        sha256, crc32 = hashlib.sha256(), 0
+        for piece in self.pieces():
+            sha256.update(piece)
+            crc32 = zlib.crc32(piece, crc32)
+        return sha256.hexdigest(), crc32
+
+
+@contextmanager
+def opened_folder(folder: Path) -> Iterator[int]:
+    """A descriptor of the folder, whatever its name leads to later. Raises OSError, also for a symbolic link."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def opened_file(name: str, folder: int) -> Iterator[OpenFile]:
+    """The file of that name in the folder of that descriptor.
+
+    Raises:
+        ValueError: it is no regular file, or has other names too.
+        OSError: there is none, or a symbolic link.
+    """
+    # Trap: opening a FIFO would wait for its writer.
+    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+            raise ValueError(f"{name} is no regular file of one name")
+        yield OpenFile(descriptor=descriptor, size=found.st_size)
+    finally:
+        os.close(descriptor)
