@@ -1,10 +1,11 @@
-"""A clip's progress, which grows by a hair while its programs work and have nothing to show for it.
+"""A clip's progress, which grows by a hair while something works and has nothing to show for it.
 
 A stretch that is only decoded to be dropped, loudness, an encoder that looks ahead: all of it takes time in which
 nothing comes out. What works takes CPU time, what is stuck takes none, and whoever watches the progress can tell.
 """
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Self
@@ -54,13 +55,13 @@ class Pulse:
 
 
 def worked_seconds() -> float:
-    """CPU time of the programs that this process has started, in all its life.
+    """CPU time of this process without the calling thread, and of the programs that it has started in all its life.
 
     Of those that have ended first: one that ends in between is left out until the next time, and never counts twice.
     """
     own = psutil.Process()
     ended = own.cpu_times()
-    total = ended.children_user + ended.children_system
+    total = time.process_time() - time.thread_time() + ended.children_user + ended.children_system
     for program in own.children(recursive=True):
         with suppress(psutil.Error):
             times = program.cpu_times()

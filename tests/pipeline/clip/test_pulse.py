@@ -41,6 +41,16 @@ def test_what_sleeps_does_not_advance():
     assert len(told_during(STUCK)) <= 2  # its start takes some
 
 
+def test_our_own_work_counts_too():
+    told = []
+    with Pulse(told.append):
+        ends = time.process_time() + 1.0
+        while time.process_time() < ends:
+            pass
+
+    assert len(told) >= 3
+
+
 def test_a_capture_of_ffmpeg_that_writes_nothing_advances(ffmpeg, tmp_path):
     told = []
     dropped = ["-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30:d=20", "-vf", "trim=start=19.9", "-frames:v", "1"]
