@@ -36,6 +36,7 @@ class ClipChild(Child):
             HandsDied: it died, answered nonsense, made no progress, or did not end within the wall limit.
         """
         ladder, patience = CLIP_LADDERS[request.ladder], Patience(self._limits, self.pid)
+        part_awaited = bool(request.mandatory)
         with opened_folder(request.folder / OUT) as out, believing():
             self._ask(clip_wire.request(request))
             while True:
@@ -43,6 +44,9 @@ class ClipChild(Child):
                 if "progress" in message:
                     on_wait(patience.note(clip_wire.read_progress(message)))
                 elif "part" in message:
+                    if not part_awaited:
+                        raise wire.GarbledError("a part that nobody awaits")
+                    part_awaited = False
                     on_part(clip_wire.read_part(message, out, ladder))
                     patience.advance(0.0)
                 else:

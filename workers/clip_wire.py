@@ -1,7 +1,8 @@
 """What passes between a head and the hands of clips: JSON packets, and files in a folder of the job's own.
 
     head   {"folder", "ladder", "recipe", "mandatory"}, the bytes of a look of one's own in `folder/look`
-    hands  {"progress": 0.42} now and then, {"part": {...}} at most once, then the whole, or why there is none
+    hands  {"progress": 0.42} now and then, {"part": {...}} at most once and only if something is mandatory, then the
+           whole, or why there is none
 
 The head opened `folder/out` before the hands were asked and looks files up in that very folder, without following
 links: what the hands move or link meanwhile leads it nowhere. As in `workers.wire` it believes nothing that it has not

@@ -85,6 +85,12 @@ def in_parts(argument, job):
     return job.make({"part": False})
 
 
+def repeat_parts(argument, job):
+    """Tell of the same part for ever: each would buy more time."""
+    while True:
+        job.publish_part(job.make())
+
+
 def advance(argument, job):
     """Tell of progress so many times, a little more each time, every tenth of a second."""
     for step in range(int(argument)):
@@ -203,6 +209,7 @@ ORDERS = {
     "render": render,
     "see": see,
     "parts": in_parts,
+    "repeat": repeat_parts,
     "advance": advance,
     "linger": linger,
     "creep": creep,

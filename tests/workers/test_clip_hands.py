@@ -132,6 +132,15 @@ def test_the_part_comes_before_the_whole(make):
     assert names == set(WIRE_NAMES) - {"1080p", "1080p.m3u8", "480p", "480p.m3u8"}
 
 
+@pytest.mark.parametrize(("mandatory", "parts"), [((), 0), (("720p",), 1)])
+def test_a_part_that_nobody_asked_for_or_that_came_before_is_not_taken(make, mandatory, parts):
+    subject = make()
+
+    with pytest.raises(HandsDied, match="garbled answer: a part that nobody awaits"):
+        subject.render("repeat", mandatory=mandatory)
+    assert len(subject.parts) == parts
+
+
 def test_progress_is_passed_on_as_it_comes(make):
     subject = make()
 
