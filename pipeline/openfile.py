@@ -4,7 +4,7 @@ import hashlib
 import os
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +14,14 @@ PIECE_BYTES = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class OpenFile:
-    """As many bytes of an open file as it had when it was opened. It is read from its start each time."""
+    """As many bytes of an open file as it had when it was opened. It is read from its start each time.
+
+    `on_piece` is called before each piece, by whatever thread reads; what it raises ends the reading.
+    """
 
     descriptor: int
     size: int
+    on_piece: Callable[[], None] = lambda: None
 
     def __len__(self) -> int:
         return self.size
@@ -26,6 +30,7 @@ class OpenFile:
         """The bytes, a piece at a time. Raises OSError if there are fewer by now."""
         at = 0
         while at < self.size:
+            self.on_piece()
             piece = os.pread(self.descriptor, min(PIECE_BYTES, self.size - at), at)
             if not piece:
                 raise OSError(f"the file has {at} bytes and had {self.size}")

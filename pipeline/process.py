@@ -82,7 +82,8 @@ def process_clip(job: Job, services: ClipServices, limits: Limits, on_wait: OnWa
     """Make a clip's renditions, store them, and publish them with its record; first the part that is mandatory.
 
     Running it again writes the same keys, or others where another host's encoder comes to other bytes. `on_wait` is
-    called a few times a second of the render; what it raises ends the job.
+    called a few times a second of the render, and with every piece that is fetched or stored, by the store's threads
+    too; what it raises ends the job.
 
     Raises:
         Rejected: trying again is useless.
@@ -99,7 +100,7 @@ def process_clip(job: Job, services: ClipServices, limits: Limits, on_wait: OnWa
         with watch.stage("fetch"):
             edits = find_edits(job, services.ledger)
             sha256 = fetch_clip(job, services, limits, folder, watchful)
-        shelf = Shelf(job, services.store, out)
+        shelf = Shelf(job, services.store, out, on_wait)
 
         def publish_part(part: RenderedClip) -> None:
             # The whole holds it too, and is worth more than the time that it would save.

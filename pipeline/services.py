@@ -95,7 +95,7 @@ class Rendered:
 
 
 class OnWait(Protocol):
-    """What is called while a job takes its time, about every second; what it raises ends the job."""
+    """What is called while a job takes its time, about every second, by any thread; what it raises ends the job."""
 
     def __call__(self, progress: float | None = None, /) -> None:
         """`progress` is the share that is done, 0 to 1, where it is known."""

@@ -1,7 +1,8 @@
 """Where a clip's files go: from its folder into the store."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 from jobs.errors import HandsDied
 from jobs.job import Job, Rendition
@@ -14,11 +15,15 @@ from pipeline.services import Store, StoredObject
 class Shelf:
     """A clip's place in the store. What was put there once is not sent again."""
 
-    def __init__(self, job: Job, store: Store, out: int) -> None:
-        """`out` is a descriptor of the folder with the files, opened before anybody else could put another there."""
+    def __init__(self, job: Job, store: Store, out: int, on_wait: Callable[[], None]) -> None:
+        """`out` is a descriptor of the folder with the files, opened before anybody else could put another there.
+
+        `on_wait` is called with every piece that is read, by the store's threads too; what it raises ends the `put`.
+        """
         self._job = job
         self._store = store
         self._out = out
+        self._on_wait = on_wait
         self._stored: dict[str, StoredObject] = {}  # by the file's name, which is its content's
 
     def put(self, files: Sequence[ClipFile]) -> tuple[Rendition, ...]:
@@ -37,7 +42,7 @@ class Shelf:
     def _open(self, file: ClipFile, opened: ExitStack) -> StoredObject:
         # The store confirms the CRC-32 of what it was sent, which is that of the bytes with the right SHA-256.
         try:
-            data = opened.enter_context(opened_file(file.file, self._out))
+            data = replace(opened.enter_context(opened_file(file.file, self._out)), on_piece=self._on_wait)
             sha256, crc32 = data.digests()
         except (OSError, ValueError) as error:
             raise HandsDied(f"{file.file} cannot be read any more: {error}") from error

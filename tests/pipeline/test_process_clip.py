@@ -355,6 +355,28 @@ def test_what_the_callback_raises_ends_the_fetch(scratch):
         process(claimed(services), services, cancel)
 
 
+@pytest.mark.parametrize("mandatory", [(), ("480p",)])
+def test_what_the_callback_raises_ends_the_upload_in_the_middle_of_a_file(scratch, mandatory):
+    class CancelledStore(CountingStore):
+        def write_all(self, objects):
+            self.cancelled = True
+            super().write_all(objects)
+
+        cancelled = False
+
+    def cancel(progress=None):
+        if services.store.cancelled:
+            raise CancelledError
+
+    services = outside(scratch, store=CancelledStore())
+    job = claimed(services, mandatory=mandatory)
+
+    with pytest.raises(CancelledError):
+        process(job, services, cancel)
+    assert services.store.written == []
+    assert services.ledger.media(job.media_id).renditions == ()
+
+
 def test_every_stage_is_timed_and_the_hands_own_stages_are_kept(scratch):
     services = outside(scratch)
 

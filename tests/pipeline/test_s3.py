@@ -14,7 +14,7 @@ from config import Settings
 from jobs.errors import Rejected, StoreUnavailable
 from jobs.s3 import connect_s3
 from pipeline import s3
-from pipeline.openfile import OpenFile, opened_file, opened_folder
+from pipeline.openfile import PIECE_BYTES, OpenFile, opened_file, opened_folder
 from pipeline.s3 import S3Store
 from pipeline.services import StoredObject
 
@@ -149,6 +149,28 @@ def test_a_file_that_has_become_shorter_is_given_up_soon(tmp_path):
         file.write_bytes(b"pix")
         with pytest.raises(StoreUnavailable, match="no reply"):
             script.store().write_all([replace(PHOTO, data=data)])
+
+
+def test_what_a_files_callback_raises_ends_the_writing_within_a_piece_and_is_raised(tmp_path):
+    class CancelledError(Exception):
+        pass
+
+    def cancel():
+        calls.append(True)
+        if len(calls) == 3:
+            raise CancelledError
+
+    calls = []
+    (tmp_path / "made").write_bytes(bytes(5 * PIECE_BYTES))
+    with (
+        Script((200, checksum(b"pixels"), b"")) as script,
+        opened_folder(tmp_path) as folder,
+        opened_file("made", folder) as data,
+    ):
+        with pytest.raises(CancelledError):
+            script.store().write_all([replace(PHOTO, data=replace(data, on_piece=cancel))])
+
+        assert len(calls) == 3
 
 
 def test_who_has_failed_to_write_reads_no_file_any_more(tmp_path):
