@@ -102,7 +102,12 @@ class Child:
         return answer
 
     def kill(self) -> None:
-        """Kill it and everything it started. Safe from any thread."""
+        """Kill it and everything it started that is in its group. Safe from any thread.
+
+        Known limit: a renderer that was taken over can start a process in a session of its own, which survives this
+        confined as it was, until something kills it. Only a process namespace or a cgroup would not
+        let it go.
+        """
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
 

@@ -139,7 +139,10 @@ def resident_bytes(pid: int) -> int:
 
 
 def group_runs(group: int) -> bool:
-    """Whether any process of the group runs. One that has died and is not yet buried by its parent does not."""
+    """Whether any process of the group runs. One that has died and is not yet buried by its parent does not.
+
+    It knows nothing of one that has left the group: see `workers.child.Child.kill`.
+    """
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
