@@ -105,8 +105,7 @@ class Child:
         """Kill it and everything it started that is in its group. Safe from any thread.
 
         Known limit: a renderer that was taken over can start a process in a session of its own, which survives this
-        confined as it was, until something kills it. Only a process namespace or a cgroup would not
-        let it go.
+        confined as it was, until something kills it. Only a process namespace or a cgroup would not let it go.
         """
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
