@@ -1,7 +1,8 @@
 """A clip's progress, which grows by a hair while something works and has nothing to show for it.
 
 A stretch that is only decoded to be dropped, loudness, an encoder that looks ahead: all of it takes time in which
-nothing comes out. What works takes CPU time, what is stuck takes none, and whoever watches the progress can tell.
+nothing comes out. What works takes CPU time, what is stuck takes none, and whoever watches the progress can tell. What
+turns in circles takes CPU time too, so it is believed for so long only.
 """
 
 import threading
@@ -14,6 +15,7 @@ import psutil
 
 BEAT_SECONDS = 1.0
 WORK_SECONDS = 0.1  # of CPU, from which on it counts: ffmpeg takes 0.001 a second to look whether a pipe has moved
+MOST_SILENT_SECONDS = 600.0  # of CPU without anything to show: ten minutes of 1080p, decoded to be dropped
 HAIR = 1e-6  # of the work: in an hour less than the least stage
 WHOLE = 0.99  # what all the work comes to, so that there is room for hairs when the last frame waits to be encoded
 
@@ -24,6 +26,7 @@ class Pulse:
     def __init__(self, report: Callable[[float], None]) -> None:
         self._report = report
         self._told = 0.0
+        self._silent_seconds = 0.0  # of CPU
         self._one_at_a_time = threading.Lock()
         self._ended = threading.Event()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
@@ -38,6 +41,8 @@ class Pulse:
 
     def __call__(self, share: float) -> None:
         """Tell that this share of the work is done."""
+        if WHOLE * share > self._told:
+            self._silent_seconds = 0.0
         self._tell(WHOLE * share)
 
     def _tell(self, progress: float) -> None:
@@ -49,7 +54,8 @@ class Pulse:
         noted = worked_seconds()
         while not self._ended.wait(BEAT_SECONDS):
             worked = worked_seconds()
-            if worked - noted >= WORK_SECONDS:
+            if worked - noted >= WORK_SECONDS and self._silent_seconds < MOST_SILENT_SECONDS:
+                self._silent_seconds += worked - noted
                 noted = worked
                 self._tell(self._told + HAIR)
 

@@ -41,6 +41,12 @@ def test_what_sleeps_does_not_advance():
     assert len(told_during(STUCK)) <= 2  # its start takes some
 
 
+def test_what_turns_in_circles_is_not_believed_for_ever(monkeypatch):
+    monkeypatch.setattr(pipeline.clip.pulse, "MOST_SILENT_SECONDS", 0.3)
+
+    assert len(told_during(BUSY)) <= 4
+
+
 def test_our_own_work_counts_too():
     told = []
     with Pulse(told.append):
