@@ -10,9 +10,10 @@ import numpy as np
 from config.presets import ClipLadder, PreviewPreset, StripPreset
 from pipeline.clip.boxes import erase_user_data
 from pipeline.clip.cmaf import read_cmaf
+from pipeline.clip.encoders import STRIP_FILE
 from pipeline.clip.model import ClipFile
 from pipeline.clip.outputs import keep, keep_bytes
-from pipeline.clip.plan import STRIP_FILE, Batch, Rung, Span, Sprites, count_frames, plan_sprites, rung_size
+from pipeline.clip.plan import Batch, Rung, Span, Sprites, count_frames, plan_sprites, rung_size
 from pipeline.clip.playlists import Variant, master_playlist, media_playlist
 from pipeline.clip.strip import make_strip, strip_track
 from pipeline.scratch import OUT

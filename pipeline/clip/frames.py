@@ -20,9 +20,10 @@ from filters.program import Program
 from filters.recipe import Crop, Geometry
 from filters.resample import TRANSPOSED
 from jobs.errors import Rejected
+from pipeline.clip.arguments import decode_arguments
 from pipeline.clip.ffmpeg import Process, Report, decoder, encoder
 from pipeline.clip.model import Source
-from pipeline.clip.plan import Frames, Span, count_frames, decode_arguments, even
+from pipeline.clip.plan import Frames, Span, count_frames, even
 from pipeline.decode.jpeg import HEADROOM
 
 Pixels = NDArray[np.uint8]

@@ -14,9 +14,10 @@ from config import Limits
 from filters.planes import frame_bytes, planes_of, read_planes
 from filters.recipe.model import Cut
 from jobs.errors import Rejected
+from pipeline.clip.arguments import ONE_THREAD, decode_arguments, in_time, open_original
 from pipeline.clip.ffmpeg import capture
 from pipeline.clip.model import Source
-from pipeline.clip.plan import ONE_THREAD, Span, decode_arguments, in_time, open_original
+from pipeline.clip.plan import Span
 
 Pixels = NDArray[np.uint8]
 Scores = NDArray[np.float64]

@@ -14,25 +14,14 @@ from filters.geometry import edited_size
 from filters.program import Program
 from filters.recipe import Cut, Geometry, Recipe
 from jobs.errors import Rejected
+from pipeline.clip.arguments import measure_arguments, transcode_arguments
 from pipeline.clip.facts import clip_facts
 from pipeline.clip.ffmpeg import Done, Report, run
 from pipeline.clip.finish import Made, finish_batch, finish_clip, keep_stills
 from pipeline.clip.frames import edit_frames
 from pipeline.clip.loudness import Level, read_loudness, settle_level
 from pipeline.clip.model import RenderedClip, Source
-from pipeline.clip.plan import (
-    Batch,
-    Frames,
-    Rung,
-    Span,
-    count_frames,
-    frame_rate,
-    measure_arguments,
-    plan_batches,
-    plan_rungs,
-    plan_span,
-    transcode_arguments,
-)
+from pipeline.clip.plan import Batch, Frames, Rung, Span, count_frames, frame_rate, plan_batches, plan_rungs, plan_span
 from pipeline.clip.poster import choose_poster, take_frame
 from pipeline.clip.probe import probe
 from pipeline.clip.pulse import Pulse

@@ -5,8 +5,9 @@ import pytest
 
 from config import Limits
 from filters.recipe import Cut
+from pipeline.clip.arguments import decode_arguments
 from pipeline.clip.ffmpeg import capture
-from pipeline.clip.plan import decode_arguments, plan_span
+from pipeline.clip.plan import plan_span
 from pipeline.clip.probe import probe
 
 LIMITS = Limits()

@@ -7,9 +7,10 @@ import pytest
 
 from config import CLIP_LADDERS, Limits
 from filters.recipe import Cut
+from pipeline.clip.arguments import transcode_arguments
 from pipeline.clip.ffmpeg import run
 from pipeline.clip.loudness import MOST_GAIN_DB, Level, Loudness, choose_level, read_loudness, settle_level
-from pipeline.clip.plan import plan_rungs, plan_span, transcode_arguments
+from pipeline.clip.plan import plan_rungs, plan_span
 from pipeline.clip.probe import probe
 from pipeline.clip.render import listen
 

@@ -12,21 +12,10 @@ from config import CLIP_LADDERS, Limits
 from config.presets import StripPreset
 from filters.recipe import Cut
 from jobs.errors import Rejected
+from pipeline.clip.arguments import decode_arguments, measure_arguments, transcode_arguments
 from pipeline.clip.loudness import Level
 from pipeline.clip.model import Sound, Source, Video
-from pipeline.clip.plan import (
-    Frames,
-    Span,
-    count_frames,
-    decode_arguments,
-    frame_rate,
-    measure_arguments,
-    plan_batches,
-    plan_rungs,
-    plan_span,
-    plan_sprites,
-    transcode_arguments,
-)
+from pipeline.clip.plan import Frames, Span, count_frames, frame_rate, plan_batches, plan_rungs, plan_span, plan_sprites
 
 LADDER = CLIP_LADDERS["standard"]
 VIDEO = Video(

@@ -14,8 +14,9 @@ from filters.compile import compile_recipe
 from filters.cube import pack, read_cube, unpack
 from filters.geometry import edited_size
 from filters.recipe import BUILT_IN_LOOKS, Adjustments, Crop, Geometry, LookChoice, Recipe, TiltShift, Tint
+from pipeline.clip.arguments import transcode_arguments
 from pipeline.clip.frames import edit_frames
-from pipeline.clip.plan import Frames, Span, plan_rungs, transcode_arguments
+from pipeline.clip.plan import Frames, Span, plan_rungs
 from pipeline.clip.probe import probe
 from pipeline.photo import render_picture
 from tests.pipeline.clip.making import panned, play, record
