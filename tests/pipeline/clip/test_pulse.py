@@ -50,8 +50,8 @@ def test_what_turns_in_circles_is_not_believed_for_ever(monkeypatch):
 def test_our_own_work_counts_too():
     told = []
     with Pulse(told.append):
-        ends = time.process_time() + 1.0
-        while time.process_time() < ends:
+        ends = time.process_time() + 30.0  # the watcher takes turns with us, on a busy machine seldom
+        while len(told) < 3 and time.process_time() < ends:
             pass
 
     assert len(told) >= 3
