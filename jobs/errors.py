@@ -1,6 +1,9 @@
 """The two branches of failure, named by what to do about them, and how patient each class is."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from jobs.job import Crash
 
 
 class DarkroomError(Exception):
@@ -46,6 +49,10 @@ class HandsDied(Unavailable):
 
     code = "renderer_died"
     attempts = 3  # a file that kills three renderers will kill a fourth
+
+    def __init__(self, message: str, crash: "Crash | None" = None) -> None:
+        super().__init__(message)
+        self.crash = crash  # None where it is no original's fault
 
 
 class DiskShort(Unavailable):

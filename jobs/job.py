@@ -148,6 +148,17 @@ class Attempt:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Crash:
+    """How a renderer died of an original."""
+
+    stage: str  # what it was at, as `pipeline.stopwatch` calls it, and of what format: "decode heic"; "" if unknown
+    signal: str | None  # as SIGSEGV
+    limit: str | None  # the limit that ended it: cpu, memory, wall, stall
+    words: str  # the last that it said
+    libraries: Mapping[str, str]  # version by name, of those that may be at fault: {"libheif": "1.20.2"}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Media:
     """A media's record: what the social layer reads."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from config import Limits, PhotoPreset
+from jobs import failpoints
 from jobs.errors import HandsDied, LedgerUnavailable, NewerRecipe, Rejected, StoreUnavailable
 from jobs.job import CLIP, PHOTO, Job, Publication, Rendition
 from jobs.ladders import find_ladder
@@ -66,6 +67,7 @@ def process_photo(job: Job, services: Services[PhotoHands], limits: Limits, on_w
     with watch.stage("fetch"):
         edits = find_edits(job, services.ledger)
         original = services.store.read(job.source_key, limits.photo_bytes)
+    failpoints.reach("after_fetch")
     with watch.stage("hands"):
         rendered = services.hands.render(original, job.ladder, edits, on_wait)
     with watch.stage("store"):
@@ -73,6 +75,7 @@ def process_photo(job: Job, services: Services[PhotoHands], limits: Limits, on_w
         objects = name_renditions(job, sha256, ladder, edits, rendered.images)
         services.store.write_all(objects)
     publication = describe(rendered, sha256, objects, {**rendered.timings, **watch.timings})
+    failpoints.reach("before_publish")
     with watch.stage("publish"):
         published = services.ledger.finish(job, publication)
     return Processed(published=published, timings={**rendered.timings, **watch.timings})
@@ -100,6 +103,7 @@ def process_clip(job: Job, services: ClipServices, limits: Limits, on_wait: OnWa
         with watch.stage("fetch"):
             edits = find_edits(job, services.ledger)
             sha256 = fetch_clip(job, services, limits, folder, watchful)
+        failpoints.reach("after_fetch")
         shelf = Shelf(job, services.store, out, on_wait)
 
         def publish_part(part: RenderedClip) -> None:
@@ -113,6 +117,7 @@ def process_clip(job: Job, services: ClipServices, limits: Limits, on_wait: OnWa
         with watch.stage("store"):
             renditions = shelf.put(rendered.files)
     publication = describe_clip(rendered, sha256, renditions, {**rendered.timings, **watch.timings})
+    failpoints.reach("before_publish")
     with watch.stage("publish"):
         published = services.ledger.finish(job, publication)
     return Processed(published=published, timings={**rendered.timings, **watch.timings})

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 import urllib3
 
+from jobs import failpoints
 from jobs.errors import Rejected, StoreUnavailable
 from jobs.s3 import checksum_text
 from pipeline.openfile import PIECE_BYTES, OpenFile
@@ -139,6 +140,7 @@ class S3Store:
         if CHECKSUM not in reply.headers:
             raise StoreUnavailable(f"writing {stored.key}: the store did not confirm its CRC-32")
         _compare(stored.key, stored.crc32, reply)
+        failpoints.reach("after_put")
 
     def _sign(self, operation: str, seconds: int, **parameters: str) -> str:
         place = {"Bucket": self._bucket, **parameters}

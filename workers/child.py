@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from config import LADDERS, Limits
+from jobs import failpoints
 from jobs.errors import HandsDied, Rejected, Unavailable
 from pipeline.services import Edits, Rendered
 from workers import wire
@@ -127,6 +128,7 @@ class Child:
         os.ftruncate(self._said, 0)
         with contextlib.suppress(ConnectionError):  # a child that is dead by now is noticed later, with the cause
             wire.send(self._socket, request)
+        failpoints.reach("mid_render", self.kill)
 
     def _hear(self, seconds: float, on_wait: Callable[[], None]) -> wire.Message:
         """Its next message. Raises HandsDied, or TimeoutError after so many seconds."""

@@ -26,6 +26,7 @@ from functools import partial
 from typing import Any
 
 from config import Limits, MisconfiguredError, Settings
+from jobs import failpoints
 from jobs.errors import DarkroomError, Unavailable
 from jobs.gearman import serve
 from jobs.job import PHOTO, Job, Ticket
@@ -78,6 +79,7 @@ class Head:
         with self._heartbeat.holding(job) as check:
             outcome = attempt(job, self._services, self._settings.limits, check)
             self._settle(job, outcome, time.monotonic() - began)
+            failpoints.reach("after_publish")
 
     def _ready_hands(self) -> None:
         """Have a renderer before a job is claimed: one that does not come up must not count against any photo."""
@@ -111,6 +113,7 @@ class Worker:
 def attempt(job: Job, services: Services[Hands], limits: Limits, check: OnWait) -> Processed | Exception:
     """What comes of running the job: whatever it is, the job is settled."""
     try:
+        failpoints.reach("after_claim")
         return PROCESSES[job.function](job, services, limits, check)
     except Exception as error:  # noqa: BLE001 - a mistake of ours is an outcome too
         return error

@@ -16,6 +16,7 @@ from typing import TextIO
 import urllib3
 
 from config import MisconfiguredError, Settings
+from jobs import failpoints
 from jobs.errors import Unavailable
 from jobs.job import Event
 from jobs.ledger import Ledger
@@ -57,9 +58,13 @@ class Relay:
             ReceiverUnavailable: the batch stays in the outbox.
             LedgerUnavailable: as the ledger; the batch may be published again.
         """
-        count = self._ledger.relay(self._publish, BATCH)
+        count = self._ledger.relay(self._post, BATCH)
         self._rest_seconds = BUSY_SECONDS if count else min(IDLE_SECONDS, 2 * self._rest_seconds)
         return 0.0 if count == BATCH else self._rest_seconds
+
+    def _post(self, events: Sequence[Event]) -> None:
+        self._publish(events)
+        failpoints.reach("after_post")
 
 
 class Webhook:

@@ -4,9 +4,12 @@ import os
 import signal
 from argparse import ArgumentParser
 
-from workers.log import log_to_stderr
+from jobs import failpoints
+from workers.log import Log, log_to_stderr
 from workers.sandbox import follow_parent
 from workers.signals import Signals
+
+log = Log("start")
 
 
 def member_parser(prog: str) -> ArgumentParser:
@@ -19,6 +22,8 @@ def member_parser(prog: str) -> ArgumentParser:
 def begin(pool: int | None = None) -> Signals:
     """Log to standard error, listen to signals, and follow the pool that started this process, if one did."""
     log_to_stderr()
+    if armed := failpoints.armed():  # never silently: this is no way to run in production
+        log.warning("failpoints.armed", steps=sorted(armed))
     signals = Signals().listen()
     if pool:
         follow_pool(pool)
