@@ -84,7 +84,7 @@ def receive(connection: socket.socket) -> Message | None:
         packet = connection.recv(PACKET_BYTES)
     except ConnectionResetError:
         return None
-    return _parse(packet) if packet else None
+    return parse(packet) if packet else None
 
 
 def request(descriptor: int, original: bytes, ladder: str, edits: Edits) -> Message:
@@ -144,7 +144,8 @@ def suspicion() -> Iterator[None]:
         raise GarbledError(f"{type(error).__name__}: {error}") from error
 
 
-def _parse(packet: bytes) -> Message:
+def parse(packet: bytes) -> Message:
+    """The message of a packet, which somebody hostile may have written. Raises GarbledError."""
     try:
         message = json.loads(packet, parse_constant=_refuse)
         json.dumps(message, ensure_ascii=False, allow_nan=False).encode()  # a lone surrogate or 1e999 fails here

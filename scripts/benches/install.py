@@ -14,7 +14,7 @@ BENCH = Path(__file__).resolve().parents[2] / "var" / "bench"
 def node_modules(folder: Path = BENCH / "node", locks_in: Path = LOCKS) -> Path | None:
     """The folder with the npm packages of a lock, installed if need be; None, having said why, if that fails."""
     locks = [locks_in / "package.json", locks_in / "package-lock.json"]
-    return _installed(folder, locks, [["npm", "ci", "--prefix", str(folder), "--no-audit", "--no-fund"]])
+    return installed(folder, locks, [["npm", "ci", "--prefix", str(folder), "--no-audit", "--no-fund"]])
 
 
 def python_peers() -> Path | None:
@@ -32,10 +32,11 @@ def _interpreter(folder: Path, lock: Path) -> Path | None:
     pip = [str(interpreter), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
     requirements = ["--require-hashes", "--requirement", str(folder / lock.name)]
     create = [sys.executable, "-m", "venv", "--clear", str(folder / "venv")]
-    return interpreter if _installed(folder, [lock], [create, [*pip, *requirements]]) else None
+    return interpreter if installed(folder, [lock], [create, [*pip, *requirements]]) else None
 
 
-def _installed(folder: Path, locks: Sequence[Path], commands: Sequence[Sequence[str]]) -> Path | None:
+def installed(folder: Path, locks: Sequence[Path], commands: Sequence[Sequence[str]]) -> Path | None:
+    """The folder, filled by the commands if its locks have changed; None, having said why, if one fails."""
     wanted = hashlib.sha256(b"".join(lock.read_bytes() for lock in locks)).hexdigest()
     stamp = folder / "installed"
     if stamp.is_file() and stamp.read_text() == wanted:
