@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.benches import clip, looks, mixed, photo, pipeline
+from scripts.benches import clip, endurance, looks, mixed, photo, pipeline
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 CORPUS = SHARED / "corpus" / "bench"
@@ -98,12 +98,14 @@ RIVALS = {
     "default": clip.RIVAL_ROUNDS,
     "help": "how often others' ways are asked, 0 to leave them out (%(default)s)",
 }
+JOBS = {"type": counted, "metavar": "N", "default": 20_000, "help": "how many jobs (%(default)s)"}
 BENCHES = {
     "photo": Bench(run=photo.run, options={"inputs": PHOTOS}),
     "pipeline": Bench(run=pipeline.run, options={"inputs": PHOTOS}),
     "looks": Bench(run=looks.run, options={"oracle": ORACLE, "inputs": PHOTOS}),
     "clip": Bench(run=clip.run, options={"inputs": CLIPS, "rounds": ROUNDS, "rivals": RIVALS}),
     "mixed": Bench(run=mixed.run, options={"inputs": CLIPS}),
+    "endurance": Bench(run=endurance.run, options={"jobs": JOBS}),
 }
 
 
