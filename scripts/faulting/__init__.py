@@ -1,0 +1,1 @@
+"""The fault matrix: what may go wrong, and what must come of it all the same."""

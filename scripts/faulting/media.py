@@ -1,0 +1,276 @@
+"""A folder of files, hostile ones perhaps, each put through the sandboxed pipeline: what became of it and what it cost.
+
+    python -m scripts.faulting.media DIR [--json FILE]
+
+Every file goes the way that it goes in production, from telling a photo from a clip to the verified renditions, in real
+hands with the default settings. Where strace is installed the hands run under it, and every file and address that they
+ask for is held against those that are theirs.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from config import Limits, Settings
+from jobs.errors import DarkroomError, Rejected
+from jobs.job import CLIP
+from pipeline.clip.sniff import HEAD_BYTES
+from pipeline.scratch import ORIGINAL, Scratch
+from pipeline.services import ClipRequest, Edits
+from scripts.darkroom.kind import told_function
+from workers.child import RENDERER, ROOT
+from workers.clip_child import CLIP_RENDERER
+from workers.hands import ClipHands, PhotoHands
+from workers.sandbox import resident_bytes
+
+LADDER = "standard"
+SAMPLED_SECONDS = 0.05  # between two looks at the memory
+MEMORY_HIGH = re.compile(r"VmHWM:\s+(\d+) kB")
+STRACE = ("strace", "-f", "--seccomp-bpf", "-qq", "-ttt", "-y", "-s", "4096")
+WATCHED = "trace=open,openat,openat2,creat,socket,connect,bind,sendto"
+OPENED = re.compile(r'\d+ +(?P<at>[\d.]+) (?:open|creat|openat2?)\((?:[^<"]+<(?P<folder>[^>]*)>, )?"(?P<name>[^"]*)"')
+ASKED_NETWORK = re.compile(r"\d+ +(?P<at>[\d.]+) (?:socket|connect|bind|sendto)\(.*AF_(?:INET|NETLINK|PACKET|UNIX)")
+CREATING = ("O_CREAT", "creat(")
+SYSTEM = (
+    *("/usr/", "/lib/", "/lib64/", "/etc/ld.so.", "/etc/localtime", "/sys/devices/system/", "/sys/fs/cgroup/"),
+    *("/proc/self/", "/proc/stat", "/proc/meminfo", "/proc/cpuinfo", "/proc/filesystems", "/proc/sys/"),
+    *("/dev/null", "/dev/urandom", "/dev/random", "/memfd:"),
+    *(f"{prefix}/" for prefix in (sys.prefix, sys.base_prefix)),
+    *(f"{ROOT}/{folder}/" for folder in ("config", "filters", "jobs", "pipeline", "workers")),
+)  # libraries, and what the C library and Python look at by themselves
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What became of a file: `accepted`, `rejected` with a code, or `died`, whatever it was that ended.
+
+    What was opened and asked for beyond its own is counted, and None where it cannot be: `unmeasured` says why.
+    """
+
+    file: str
+    function: str
+    verdict: str
+    code: str | None
+    reason: str | None
+    seconds: float
+    peak_memory_mb: float  # of the hands and the programs that they started, together
+    foreign_opens: int | None
+    network_asked: int | None
+    foreign: tuple[str, ...] = ()
+    unmeasured: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rooms:
+    """The hands, and where clips lie meanwhile. `log` is strace's, None where there is none."""
+
+    limits: Limits
+    photos: PhotoHands
+    clips: ClipHands
+    scratch: Scratch
+    log: Path | None
+
+
+def judge_folder(folder: Path) -> list[dict[str, Any]]:
+    """What became of every file of the folder, in the order of their names, as dictionaries of plain values."""
+    files = sorted(file for file in folder.iterdir() if file.is_file())
+    with opened_rooms(replace(Limits(), clip_niceness=1)) as rooms:  # nobody else is to be let past
+        return [asdict(judge(file, rooms)) for file in files]
+
+
+@contextmanager
+def opened_rooms(limits: Limits) -> Iterator[Rooms]:
+    """Hands as a worker has them, under strace if there is one."""
+    with tempfile.TemporaryDirectory(prefix="darkroom-judged-") as made:
+        log = Path(made, "trace") if shutil.which(STRACE[0]) else None
+        tracer = (*STRACE, "-e", WATCHED, "-A", "-o", str(log)) if log else ()
+        worn = {"jobs": Settings.hands_jobs, "memory_bytes": Settings.hands_memory_bytes}
+        photos = PhotoHands(limits, **worn, command=(*tracer, *RENDERER))
+        clips = ClipHands(limits, **worn, command=(*tracer, *CLIP_RENDERER))
+        try:
+            with Scratch.opened(Path(made, "scratch"), reserve_bytes=1) as scratch:
+                yield Rooms(limits=limits, photos=photos, clips=clips, scratch=scratch, log=log)
+        finally:
+            photos.close()
+            clips.close()
+
+
+def judge(file: Path, rooms: Rooms) -> Judgement:
+    """What becomes of one file."""
+    with file.open("rb") as opened:
+        function = told_function(opened.read(HEAD_BYTES))
+    if function == CLIP:
+        rooms.clips.start()
+        with rooms.scratch.job() as folder:
+            return watched(file, function, rooms, lambda: render_clip(file, folder, rooms), folder)
+    rooms.photos.start()
+    return watched(file, function, rooms, lambda: render_photo(file, rooms))
+
+
+def render_photo(file: Path, rooms: Rooms) -> None:
+    """Raises what the flow of a photo raises."""
+    check_bytes(file, rooms.limits.photo_bytes)
+    rooms.photos.render(file.read_bytes(), LADDER, Edits(), lambda: None)
+
+
+def render_clip(file: Path, folder: Path, rooms: Rooms) -> None:
+    """Raises what the flow of a clip raises."""
+    check_bytes(file, rooms.limits.clip_bytes)
+    shutil.copyfile(file, folder / ORIGINAL)
+    request = ClipRequest(folder=folder, ladder=LADDER, edits=Edits())
+    rooms.clips.render(request, lambda _: None, lambda _=None: None)
+
+
+def check_bytes(file: Path, most: int) -> None:
+    """Raise Rejected `too_many_bytes`, as the store does while it reads."""
+    if file.stat().st_size > most:
+        raise Rejected("too_many_bytes", f"{file.name} has {file.stat().st_size} bytes; {most} are taken")
+
+
+def watched(
+    file: Path, function: str, rooms: Rooms, render: Callable[[], None], folder: Path | None = None
+) -> Judgement:
+    """Render, and see how it ended and what it took meanwhile."""
+    began, ticking = time.time(), time.monotonic()
+    with peak_memory() as peak:
+        verdict, code, reason = ended(render)
+    seconds = time.monotonic() - ticking
+    lines = traced(rooms.log, began, time.time())
+    foreign, asked = foreign_names(lines, folder), asked_network(lines)
+    return Judgement(
+        file=file.name,
+        function=function,
+        verdict=verdict,
+        code=code,
+        reason=reason,
+        seconds=round(seconds, 3),
+        peak_memory_mb=round(peak.bytes / 1e6, 1),
+        foreign_opens=len(foreign) if rooms.log else None,
+        network_asked=len(asked) if rooms.log else None,
+        foreign=(*foreign, *asked),
+        unmeasured=None if rooms.log else "strace is not installed",
+    )
+
+
+def ended(render: Callable[[], None]) -> tuple[str, str | None, str | None]:
+    """Verdict, code and reason of a render."""
+    try:
+        render()
+    except Rejected as error:
+        return "rejected", error.code, str(error)
+    except DarkroomError as error:
+        return "died", getattr(error, "code", type(error).__name__), str(error)
+    return "accepted", None, None
+
+
+class Peak:
+    """The most bytes that the processes below this one held at one time."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        for process in descendants(os.getpid()):
+            with suppress(OSError):
+                Path(f"/proc/{process}/clear_refs").write_text("5")  # its high-water mark begins anew: proc(5)
+
+    def look(self) -> None:
+        """See how much it is now."""
+        self.bytes = max(self.bytes, sum(map(resident_bytes, descendants(os.getpid()))))
+
+    def look_back(self) -> None:
+        """See how much one of those that still run ever held meanwhile."""
+        for process in descendants(os.getpid()):
+            with suppress(OSError):
+                high = MEMORY_HIGH.search(Path(f"/proc/{process}/status").read_text())
+                self.bytes = max(self.bytes, 1024 * int(high[1])) if high else self.bytes
+
+
+def descendants(process: int) -> list[int]:
+    """The processes below one, without strace, which takes nothing of a job's."""
+    below: list[int] = []
+    with suppress(OSError):
+        for listed in Path(f"/proc/{process}/task").glob("*/children"):
+            for child in map(int, listed.read_text().split()):
+                own = [] if Path(f"/proc/{child}/comm").read_text().strip() == STRACE[0] else [child]
+                below += [*own, *descendants(child)]
+    return below
+
+
+@contextmanager
+def peak_memory() -> Iterator[Peak]:
+    """The peak while the context lasts."""
+    peak, over = Peak(), threading.Event()
+
+    def watch() -> None:
+        while not over.wait(SAMPLED_SECONDS):
+            peak.look()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        over.set()
+        watcher.join()
+        peak.look_back()
+
+
+def traced(log: Path | None, began: float, until: float) -> list[str]:
+    """What strace wrote of this time, in seconds since 1970."""
+    if log is None:
+        return []
+    stamped = ((line.split(maxsplit=2), line) for line in log.read_text(errors="replace").splitlines())
+    return [line for fields, line in stamped if len(fields) == 3 and began <= float(fields[1]) <= until]
+
+
+def foreign_names(lines: Iterable[str], folder: Path | None) -> list[str]:
+    """The files that were asked for, there or not, and are neither the system's nor the job's own.
+
+    Own are the original, and what was made in the job's folder.
+    """
+    own = {os.path.join(folder, ORIGINAL)} if folder else set()  # noqa: PTH118 - names, perhaps of nothing
+    foreign = []
+    for line in lines:
+        opened = OPENED.match(line)
+        if not opened:
+            continue
+        name = os.path.normpath(os.path.join(opened["folder"] or folder or "/", opened["name"]))  # noqa: PTH118
+        if folder and any(sign in line for sign in CREATING) and name.startswith(f"{folder}/"):
+            own.add(name)
+        if name not in own and name != str(folder) and not f"{name}/".startswith(SYSTEM):
+            foreign.append(name)
+    return foreign
+
+
+def asked_network(lines: Iterable[str]) -> list[str]:
+    """The system calls that asked for a network, or for another process's socket."""
+    return [line for line in lines if ASKED_NETWORK.match(line)]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Judge a folder and write what became of its files. The exit status is 1 if one died."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.faulting.media", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--json", type=Path, help="where to write it; the standard output by default")
+    asked = parser.parse_args(arguments)
+    judged = judge_folder(asked.folder)
+    text = json.dumps(judged, indent=1)
+    if asked.json:
+        asked.json.write_text(text + "\n")
+    else:
+        print(text)
+    return int(any(judgement["verdict"] == "died" for judgement in judged))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
