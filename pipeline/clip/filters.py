@@ -54,11 +54,12 @@ def colours(source: Source, width: int, height: int) -> list[str]:
 
 
 def scale(width: int, height: int, matrix_in: str, range_in: str) -> str:
-    """One Lanczos that resizes and brings matrix and range home; unsaid, both would be guessed, and BT.601."""
-    return (
-        f"scale={width}:{height}:flags={FLAGS}:in_color_matrix={matrix_in}:in_range={range_in}"
-        ":out_color_matrix=bt709:out_range=tv"
-    )
+    """One Lanczos that resizes and brings matrix and range home; unsaid, both would be guessed, and BT.601.
+
+    The scaler lets pass what needs nothing, unless it is told a matrix to go to; untold, it keeps the one it is in.
+    """
+    into = "" if matrix_in == "bt709" else ":out_color_matrix=bt709"
+    return f"scale={width}:{height}:flags={FLAGS}:in_color_matrix={matrix_in}:in_range={range_in}{into}:out_range=tv"
 
 
 def reduced(video: Video, width: int, height: int) -> list[str]:

@@ -13,6 +13,7 @@ from config.presets import StripPreset
 from filters.recipe import Cut
 from jobs.errors import Rejected
 from pipeline.clip.arguments import decode_arguments, measure_arguments, transcode_arguments
+from pipeline.clip.filters import bring_home
 from pipeline.clip.loudness import Level
 from pipeline.clip.model import Sound, Source, Video
 from pipeline.clip.plan import Frames, Span, count_frames, frame_rate, plan_batches, plan_rungs, plan_span, plan_sprites
@@ -73,6 +74,13 @@ def test_rungs_go_by_the_short_side_and_none_is_enlarged():
 
 def test_of_presets_that_come_to_one_size_the_least_is_kept():
     assert sizes(plan_rungs(320, 180, LADDER.rungs)) == [("480p", 320, 180)]
+
+
+@pytest.mark.parametrize(("matrix", "told"), [("bt709", False), (None, False), ("smpte170m", True)])
+def test_the_scaler_is_told_no_matrix_to_go_to_that_it_is_in_lest_it_copy_every_frame(matrix, told):
+    chain = bring_home(replace(SOURCE, video=replace(VIDEO, matrix=matrix)), SOURCE.width, SOURCE.height)
+
+    assert any("out_color_matrix=bt709" in step for step in chain) is told
 
 
 def test_another_codec_is_another_rung():
