@@ -46,7 +46,7 @@ def render_photo(
         header = read_header(data, limits)
     frame = edited_size(*header.upright, program.geometry)
     size = base_size(*frame, ladder)
-    with watch.stage("decode"):
+    with watch.stage("decode", of=header.format.value):
         picture = decode(data, header, decode_scale(header, frame, size))
     with watch.stage("resample"):
         reduced = reframe(picture.pixels, *size, program.geometry, orientation=picture.orientation)

@@ -8,13 +8,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from config import LADDERS, Limits
 from jobs import failpoints
 from jobs.errors import HandsDied, Rejected, Unavailable
+from jobs.job import Crash
+from pipeline.libraries import suspects
 from pipeline.services import Edits, Rendered
 from workers import wire
 from workers.exits import OUT_OF_MEMORY
@@ -28,6 +30,7 @@ DYING_SECONDS = 2.0  # between closing its socket and its end, or between a kill
 POLL_SECONDS = 0.01
 BEAT_SECONDS = 1.0  # how often a waiting head looks at its other duties
 TAIL_BYTES = 2_000  # of what the child said before it died
+WORDS_CHARACTERS = 1_000  # of that, in what is kept of its death
 
 # malloc keeps what it has: without this a third of a render is page faults. One thread a process: the pool is the
 # parallelism.
@@ -53,12 +56,15 @@ class Child:
                 opened.callback(os.close, descriptor)
             self._said = wire.notebook("stderr")
             opened.callback(os.close, self._said)
+            self._stage = os.memfd_create("stage", 0)
+            opened.callback(os.close, self._stage)
             self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             opened.enter_context(self._socket)
             with theirs:
-                self._process = self._start(command, theirs.fileno(), descriptors)
+                self._process = self._start(command, theirs.fileno(), (self._stage, *descriptors))
             self._opened = opened.pop_all()
         self.jobs = 0
+        self._libraries: Mapping[str, str] = {}
 
     def _start(self, command: Sequence[str], theirs: int, others: Sequence[int]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -100,6 +106,8 @@ class Child:
         if answer is None:
             status = self._process.wait()
             raise Unavailable(f"the renderer cannot start (exit status {status}): {self._tail()}")
+        with self._believing(), wire.suspicion():
+            self._libraries = wire.read_libraries(answer.pop("libraries"))
         return answer
 
     def kill(self) -> None:
@@ -126,16 +134,17 @@ class Child:
 
     def _ask(self, request: wire.Message) -> None:
         os.ftruncate(self._said, 0)
+        wire.note_stage(self._stage, "")
         with contextlib.suppress(ConnectionError):  # a child that is dead by now is noticed later, with the cause
             wire.send(self._socket, request)
         failpoints.reach("mid_render", self.kill)
 
     def _hear(self, seconds: float, on_wait: Callable[[], None]) -> wire.Message:
         """Its next message. Raises HandsDied, or TimeoutError after so many seconds."""
-        with believing():
+        with self._believing():
             message = self._wait(seconds, on_wait)
         if message is None:
-            raise HandsDied(self._cause_of_death())
+            raise self._buried()
         return message
 
     def _wait(self, seconds: float, on_wait: Callable[[], None]) -> wire.Message | None:
@@ -148,11 +157,32 @@ class Child:
                 on_wait()
         raise TimeoutError
 
-    def _cause_of_death(self) -> str:
+    @contextlib.contextmanager
+    def _believing(self) -> Iterator[None]:
+        """Raise HandsDied for what no honest renderer says inside."""
+        try:
+            yield
+        except wire.GarbledError as error:
+            raise self._died(f"garbled answer: {error}", words=str(error)) from error
+
+    def _died(self, message: str, *, signal: str | None = None, limit: str | None = None, words: str = "") -> HandsDied:
+        """Its death, with what is known of how it came about."""
+        crash = self._crash(signal=signal, limit=limit, words=words or self._tail())
+        return HandsDied(message, crash)
+
+    def _crash(self, *, signal: str | None, limit: str | None, words: str) -> Crash:
+        stage = wire.noted_stage(self._stage)
+        said = "".join(c for c in words if c.isprintable() or c == "\n")[-WORDS_CHARACTERS:]
+        return Crash(stage=stage, signal=signal, limit=limit, words=said, libraries=suspects(stage, self._libraries))
+
+    def _buried(self) -> HandsDied:
+        """Wait for its end, and say what it died of."""
         with contextlib.suppress(subprocess.TimeoutExpired):  # it may have only closed its socket
             self._process.wait(DYING_SECONDS)
         self.kill()
-        return cause_of_death(self._process.wait(), self._bounds, self._tail())
+        status = self._process.wait()
+        cause = cause_of_death(status, self._bounds, self._tail())
+        return self._died(cause, signal=signal_of(status), limit=LIMITS_HIT.get(status))
 
     def _tail(self) -> str:
         size = os.fstat(self._said).st_size
@@ -177,8 +207,8 @@ class PhotoChild(Child):
         try:
             answer = self._hear(self._limits.photo_wall_seconds, on_wait)
         except TimeoutError as error:
-            raise HandsDied(f"wall limit of {self._limits.photo_wall_seconds} s") from error
-        with believing():
+            raise self._died(f"wall limit of {self._limits.photo_wall_seconds} s", limit="wall") from error
+        with self._believing():
             outcome = wire.read_answer(answer, self._result, LADDERS[ladder])
         for descriptor in (self._original, self._result):
             os.ftruncate(descriptor, wire.KEPT_BYTES)
@@ -186,13 +216,12 @@ class PhotoChild(Child):
         return outcome
 
 
-@contextlib.contextmanager
-def believing() -> Iterator[None]:
-    """Raise HandsDied for what no honest renderer says inside."""
-    try:
-        yield
-    except wire.GarbledError as error:
-        raise HandsDied(f"garbled answer: {error}") from error
+LIMITS_HIT = {-signal.SIGXCPU: "cpu", OUT_OF_MEMORY: "memory"}  # by exit status (negative: the signal)
+
+
+def signal_of(status: int) -> str | None:
+    """The name of the signal that an exit status stands for; None for an end of its own."""
+    return signal.Signals(-status).name if status < 0 else None
 
 
 def cause_of_death(status: int, bounds: Bounds, said: str) -> str:
@@ -201,7 +230,7 @@ def cause_of_death(status: int, bounds: Bounds, said: str) -> str:
         return f"CPU limit of {bounds.cpu_seconds} s"
     if status == OUT_OF_MEMORY:
         return f"memory limit of {bounds.memory_bytes >> 20} MiB"
-    name = signal.Signals(-status).name if status < 0 else f"exit status {status}"
+    name = signal_of(status) or f"exit status {status}"
     return f"{name}: {said.splitlines()[-1]}" if said else name
 
 

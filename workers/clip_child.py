@@ -1,23 +1,27 @@
 """What is asked of one renderer process for clips, and for how long it is waited for."""
 
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from config import CLIP_LADDERS, Limits
-from jobs.errors import HandsDied, Rejected, Unavailable
+from jobs.errors import Rejected, Unavailable
+from jobs.job import Crash
+from pipeline.clip.ffmpeg import EncoderDied
 from pipeline.clip.model import RenderedClip
 from pipeline.openfile import opened_folder
 from pipeline.scratch import OUT
 from pipeline.services import ClipRequest, OnWait
 from workers import clip_wire, wire
-from workers.child import Child, believing
+from workers.child import Child
 from workers.sandbox import clip_bounds
 from workers.starvation import Starvation
 
 CLIP_RENDERER = (sys.executable, "-s", "-m", "workers.clip_renderer")
 BEAT_SECONDS = 0.25  # how often a waiting head looks at its other duties: a cancelled clip is to end within 2 s
+ENCODERS_LIMITS = {"memory limit": "memory", "SIGXCPU": "cpu", "interrupted": "cpu"}  # by what an EncoderDied says
 SUSPICIOUS_SECONDS = 2.0  # without progress, before anybody asks the kernel why
 
 
@@ -37,7 +41,7 @@ class ClipChild(Child):
         """
         ladder, patience = CLIP_LADDERS[request.ladder], Patience(self._limits, self.pid)
         part_awaited = bool(request.mandatory)
-        with opened_folder(request.folder / OUT) as out, believing():
+        with opened_folder(request.folder / OUT) as out, self._believing():
             self._ask(clip_wire.request(request))
             while True:
                 message = self._hear_within(patience, on_wait)
@@ -51,6 +55,8 @@ class ClipChild(Child):
                     patience.advance(0.0)
                 else:
                     outcome = clip_wire.read_answer(message, out, ladder)
+                    if isinstance(outcome, EncoderDied):
+                        outcome.crash = self._encoders_crash(str(outcome))
                     self.jobs += 1
                     return outcome
 
@@ -60,7 +66,14 @@ class ClipChild(Child):
                 return self._hear(min(BEAT_SECONDS, patience.seconds_left), lambda: None)
             patience.wait_for_the_starved()
             on_wait()
-        raise HandsDied(patience.reason)
+        raise self._died(patience.reason, limit=patience.limit)
+
+    def _encoders_crash(self, reason: str) -> Crash:
+        """How ffmpeg died, by what its renderer says of it."""
+        died = re.match(r"SIG[A-Z]+", reason)
+        signal = died[0] if died else None
+        limit = next((limit for sign, limit in ENCODERS_LIMITS.items() if reason.startswith(sign)), None)
+        return self._crash(signal=signal, limit=limit, words=reason)
 
 
 class Patience:
@@ -97,8 +110,13 @@ class Patience:
         return min(stall_end, self._began + self._limits.clip_wall_seconds) - time.monotonic()
 
     @property
+    def limit(self) -> str:
+        """Which of the two has ended it: `wall` or `stall`."""
+        return "wall" if time.monotonic() >= self._began + self._limits.clip_wall_seconds else "stall"
+
+    @property
     def reason(self) -> str:
         """Why it has ended."""
-        if time.monotonic() >= self._began + self._limits.clip_wall_seconds:
+        if self.limit == "wall":
             return f"wall limit of {self._limits.clip_wall_seconds} s"
         return f"no progress for {self._limits.clip_stall_seconds} s, at {self._most:.0%}"

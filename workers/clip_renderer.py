@@ -1,17 +1,17 @@
 """The hands of clips: a process that turns a stranger's clip into renditions and can reach nothing else.
 
-    python -m workers.clip_renderer SOCKET LIMITS
+    python -m workers.clip_renderer SOCKET LIMITS STAGE
 
-SOCKET is a descriptor inherited from the head (see `workers.clip_wire`), LIMITS is `config.Limits` as JSON. It does as
-`workers.renderer`, but originals and results are files in a folder of the job's own, and while it works it tells how
-far it is. The programs that it starts are in its process group and network, and end with it.
+All but LIMITS, which is `config.Limits` as JSON, are descriptors inherited from the head (see `workers.clip_wire`). It
+does as `workers.renderer`, but originals and results are files in a folder of the job's own, and while it works it
+tells how far it is. The programs that it starts are in its process group and network, and end with it.
 """
 
 import json
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from config import CLIP_LADDERS, ClipLadder, Limits
@@ -20,7 +20,7 @@ from pipeline.clip.model import RenderedClip
 from pipeline.scratch import FULL
 from pipeline.services import Edits
 from workers import clip_wire, wire
-from workers.confined import Answer, serve
+from workers.confined import Loaded, serve
 from workers.sandbox import clip_bounds
 
 REPORT_SECONDS = 0.5  # between two reports of progress
@@ -30,15 +30,15 @@ PublishPart = Callable[[RenderedClip], None]
 Render = Callable[[Path, ClipLadder, Limits, Edits, tuple[str, ...], Report, PublishPart], RenderedClip]
 
 
-def main(arguments: Sequence[str], load: Callable[[], Render]) -> int:
-    """Serve with the renderer that `load` makes. Returns the exit status."""
+def main(arguments: Sequence[str], load: Callable[[], Render], libraries: Callable[[], Mapping[str, str]]) -> int:
+    """Serve with the renderer that `load` makes of `libraries`, versions by name. Returns the exit status."""
     connection, limits = socket.socket(fileno=int(arguments[0])), Limits(**json.loads(arguments[1]))
 
-    def load_answer() -> Answer:
+    def load_answer() -> Loaded:
         render = load()
-        return lambda request: answer(request, render, limits, connection)
+        return Loaded(answer=lambda request: answer(request, render, limits, connection), libraries=libraries())
 
-    return serve(connection, clip_bounds(limits), load_answer)
+    return serve(connection, int(arguments[2]), clip_bounds(limits), load_answer)
 
 
 def answer(message: wire.Message, render: Render, limits: Limits, connection: socket.socket) -> wire.Message:
@@ -85,5 +85,12 @@ def load_clip() -> Render:
     return render_clip
 
 
+def load_libraries() -> Mapping[str, str]:
+    """What decodes clips here."""
+    from pipeline.libraries import clip_versions  # noqa: PLC0415 - as above
+
+    return clip_versions()
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], load_clip))
+    sys.exit(main(sys.argv[1:], load_clip, load_libraries))

@@ -1,6 +1,6 @@
 """The hands of photos: a process that turns a stranger's photo into renditions and can reach nothing else.
 
-    python -m workers.renderer SOCKET LIMITS ORIGINAL RESULT
+    python -m workers.renderer SOCKET LIMITS STAGE ORIGINAL RESULT
 
 All but LIMITS, which is `config.Limits` as JSON, are descriptors inherited from the head (see `workers.wire`). It
 reports what the machine let it give up, then answers one request after another until the head closes the socket.
@@ -10,28 +10,28 @@ What is not the photo's fault ends it: the head tells the cause from its exit st
 import json
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from config import LADDERS, Limits, PhotoPreset
 from jobs.errors import Rejected
 from pipeline.services import Edits, Rendered
 from workers import wire
-from workers.confined import Answer, serve
+from workers.confined import Loaded, serve
 from workers.sandbox import photo_bounds
 
 Render = Callable[[bytes, Sequence[PhotoPreset], Limits, Edits], Rendered]
 
 
-def main(arguments: Sequence[str], load: Callable[[], Render]) -> int:
-    """Serve with the renderer that `load` makes. Returns the exit status."""
+def main(arguments: Sequence[str], load: Callable[[], Render], libraries: Callable[[], Mapping[str, str]]) -> int:
+    """Serve with the renderer that `load` makes of `libraries`, versions by name. Returns the exit status."""
     connection, limits = socket.socket(fileno=int(arguments[0])), Limits(**json.loads(arguments[1]))
-    original, result = map(int, arguments[2:])
+    stage, original, result = map(int, arguments[2:])
 
-    def load_answer() -> Answer:
+    def load_answer() -> Loaded:
         render = load()
-        return lambda request: answer(request, render, limits, original, result)
+        return Loaded(answer=lambda request: answer(request, render, limits, original, result), libraries=libraries())
 
-    return serve(connection, photo_bounds(limits), load_answer)
+    return serve(connection, stage, photo_bounds(limits), load_answer)
 
 
 def answer(request: wire.Message, render: Render, limits: Limits, original: int, result: int) -> wire.Message:
@@ -52,5 +52,12 @@ def load_photo() -> Render:
     return render_edited
 
 
+def load_libraries() -> Mapping[str, str]:
+    """What decodes photos here."""
+    from pipeline.libraries import photo_versions  # noqa: PLC0415 - as above
+
+    return photo_versions()
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], load_photo))
+    sys.exit(main(sys.argv[1:], load_photo, load_libraries))

@@ -27,6 +27,9 @@ REASON_CHARACTERS = 500
 KEPT_BYTES = 8 << 20  # of a memory file between jobs: fresh pages cost five times what writing to old ones does
 
 TIMING = re.compile(r"[a-z][a-z0-9_]{0,40}_ms")  # they become fields of log lines, where other names have a meaning
+STAGE = re.compile(r"[a-z0-9_ ]{0,64}")
+STAGE_BYTES = 64  # of the memory file that holds it
+LIBRARY, VERSION = re.compile(r"[a-z][a-z0-9_-]{0,40}"), re.compile(r"[\w.+~: -]{1,60}")
 CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 CONTENT_TYPES = {"image/jpeg": "jpg"}  # what the presets can ask for, and its extension
 
@@ -49,6 +52,25 @@ def notebook(name: str) -> int:
     descriptor = os.memfd_create(name, 0)
     fcntl.fcntl(descriptor, fcntl.F_SETFL, os.O_APPEND)
     return descriptor
+
+
+def note_stage(descriptor: int, stage: str) -> None:
+    """Leave word of what is being done. It stays when the process is gone."""
+    os.pwrite(descriptor, stage.encode()[:STAGE_BYTES].ljust(STAGE_BYTES, b"\0"), 0)
+
+
+def noted_stage(descriptor: int) -> str:
+    """The stage that was noted last; "" for what is none."""
+    stage = os.pread(descriptor, STAGE_BYTES, 0).rstrip(b"\0").decode(errors="replace")
+    return stage if STAGE.fullmatch(stage) else ""
+
+
+def read_libraries(value: Any) -> Mapping[str, str]:
+    """Versions by name. Raises what a wrong field does: see `suspicion`."""
+    libraries = {str(name): str(version) for name, version in value.items()}
+    if not all(LIBRARY.fullmatch(name) and VERSION.fullmatch(libraries[name]) for name in libraries):
+        raise ValueError("a library has no proper name or version")
+    return libraries
 
 
 def put(descriptor: int, data: bytes | memoryview, offset: int = 0) -> int:

@@ -3,10 +3,12 @@
 import json
 import subprocess
 import sys
+from contextlib import suppress
+from contextvars import copy_context
 
 import pytest
 
-from pipeline.stopwatch import Stopwatch
+from pipeline.stopwatch import Stopwatch, observe
 
 LIMITED = """
 import json, resource, time
@@ -39,3 +41,34 @@ def test_short_stages_are_counted_finely_also_under_a_cpu_limit():
     counted, spent = json.loads(output)
 
     assert counted == pytest.approx(spent, rel=0.2)
+
+
+def test_who_observes_is_told_of_each_stage_and_of_the_one_around_it():
+    told = observed_during(stages_within_stages)
+
+    assert told == ["poster mov", "decode heic", "poster mov", ""]
+
+
+def test_a_stage_that_fails_is_the_last_that_is_told():
+    def fail():
+        with Stopwatch().stage("poster"), Stopwatch().stage("decode"):
+            raise ZeroDivisionError
+
+    assert observed_during(fail) == ["poster", "decode"]
+
+
+def stages_within_stages():
+    with Stopwatch().stage("poster", of="mov"), Stopwatch().stage("decode", of="heic"):
+        pass
+
+
+def observed_during(work):
+    told = []
+
+    def observing():
+        observe(told.append)
+        with suppress(ZeroDivisionError):
+            work()
+
+    copy_context().run(observing)
+    return told

@@ -14,6 +14,7 @@ from filters.recipe import canonical
 from jobs.errors import DiskShort, InternalError, Rejected
 from pipeline.clip.ffmpeg import EncoderDied
 from pipeline.clip.model import ClipFile, RenderedClip
+from pipeline.stopwatch import Stopwatch
 from workers import clip_renderer, wire
 from workers.clip_wire import kinds
 
@@ -74,7 +75,7 @@ def see(argument, job):
 
 SEE_AS_PROGRAM = """
 import json, os, resource
-resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
 print(json.dumps({"network": os.readlink("/proc/self/ns/net"), "group": os.getpgrp()}))
 """
 
@@ -122,7 +123,8 @@ def stop(argument, job):
     if argument:
         Path(argument).write_text(str(pid))
     job.report(0.5)
-    time.sleep(600)
+    with Stopwatch().stage("listen", of="mp4"):
+        time.sleep(600)
 
 
 def lie(argument, job):
@@ -174,7 +176,8 @@ def reject(argument, job):
 
 
 def lose_encoder(argument, job):
-    raise EncoderDied(argument)
+    with Stopwatch().stage("transcode", of="mov"):
+        raise EncoderDied(argument)
 
 
 def find_disk_short(argument, job):
@@ -231,4 +234,4 @@ def load():
 
 
 if __name__ == "__main__":
-    sys.exit(clip_renderer.main(sys.argv[1:], load))
+    sys.exit(clip_renderer.main(sys.argv[1:], load, lambda: {"libheif": "1.2.3", "ffmpeg": "5.1"}))

@@ -10,6 +10,7 @@ from pathlib import Path
 from filters.recipe import canonical
 from jobs.errors import Rejected
 from pipeline.services import Encoded, Rendered
+from pipeline.stopwatch import Stopwatch
 from workers import renderer
 
 
@@ -74,7 +75,7 @@ def work(argument, ladder):
 
 def write(argument, ladder):
     """Write more than a renderer may."""
-    os.truncate(int(sys.argv[4]), 1 << 30)
+    os.truncate(int(sys.argv[5]), 1 << 30)
 
 
 def hang_up(argument, ladder):
@@ -84,7 +85,8 @@ def hang_up(argument, ladder):
 
 
 def crash(argument, ladder):
-    ctypes.string_at(0)
+    with Stopwatch().stage("decode", of=argument):
+        ctypes.string_at(0)
 
 
 def spin(argument, ladder):
@@ -93,8 +95,15 @@ def spin(argument, ladder):
 
 
 def sleep(argument, ladder):
-    time.sleep(float(argument))
+    with Stopwatch().stage("sleep"):
+        time.sleep(float(argument))
     return echo(argument, ladder)
+
+
+def stage(argument, ladder):
+    """Go through a stage, and one within it."""
+    with Stopwatch().stage(argument), Stopwatch().stage("within"):
+        return echo(argument, ladder)
 
 
 def hoard(argument, ladder):
@@ -145,6 +154,7 @@ ORDERS = {
     b"crash": crash,
     b"spin": spin,
     b"sleep": sleep,
+    b"stage": stage,
     b"hoard": hoard,
     b"grow": grow,
     b"leave": leave,
@@ -160,4 +170,4 @@ def load():
 
 
 if __name__ == "__main__":
-    sys.exit(renderer.main(sys.argv[1:], load))
+    sys.exit(renderer.main(sys.argv[1:], load, lambda: {"libheif": "1.2.3", "ffmpeg": "5.1"}))

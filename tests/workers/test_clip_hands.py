@@ -102,7 +102,7 @@ def test_the_hands_see_no_credentials_and_no_network_nor_do_the_programs_that_th
     facts = make().render("see").facts
 
     assert "secret" not in str(facts["environment"])
-    assert facts["descriptors"] == 5  # three standard ones, the socket, and the one that counts
+    assert facts["descriptors"] == 6  # three standard ones, the socket, the stage, and the one that counts
     assert facts["program"]["group"] == facts["pid"]
     assert facts["program"]["network"] == facts["network"]
     if facts["network"] == str(Path("/proc/self/ns/net").readlink()):
@@ -238,6 +238,31 @@ def test_a_failure_that_the_hands_tell_of_costs_no_child(make, order, kind, code
 
     assert failed.value.code == code
     assert subject.pid == before
+
+
+@pytest.mark.parametrize(
+    ("reason", "signal", "limit"),
+    [
+        ("SIGSEGV: of it", "SIGSEGV", None),
+        ("memory limit: malloc", None, "memory"),
+        ("SIGXCPU: late", "SIGXCPU", "cpu"),
+        ("interrupted, perhaps by its CPU limit: late", None, "cpu"),
+    ],
+)
+def test_an_encoder_that_died_is_told_as_the_hands_own_death_would_be(make, reason, signal, limit):
+    with pytest.raises(EncoderDied) as died:
+        make().render(f"lose {reason}")
+
+    crash = died.value.crash
+    assert (crash.stage, crash.signal, crash.limit, crash.words) == ("transcode mov", signal, limit, reason)
+    assert crash.libraries == {"ffmpeg": "5.1"}
+
+
+def test_a_clip_that_stalls_is_told_with_what_the_hands_were_at(make):
+    with pytest.raises(HandsDied) as died:
+        make(clip_stall_seconds=1).render("stop")
+
+    assert (died.value.crash.stage, died.value.crash.limit) == ("listen mp4", "stall")
 
 
 @pytest.mark.parametrize("how", ["content", "nothing", "empty", "link", "hard_link", "folder", "fifo", "relinked"])

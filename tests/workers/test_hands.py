@@ -13,6 +13,7 @@ from config import LADDERS, Limits
 from filters.recipe import parse_recipe
 from jobs.errors import HandsDied, Rejected, Unavailable
 from pipeline.services import Edits
+from workers import wire
 from workers.child import PhotoChild, cause_of_death
 from workers.hands import PhotoHands
 from workers.sandbox import photo_bounds
@@ -120,6 +121,60 @@ def test_a_death_has_its_cause_as_the_reason_and_the_next_photo_finds_new_hands(
     assert child_of(hands) != before
 
 
+@pytest.mark.parametrize(
+    ("order", "stage", "signal", "limit", "words"),
+    [
+        ("crash heic", "decode heic", "SIGSEGV", None, ""),
+        ("crash", "decode", "SIGSEGV", None, ""),
+        ("spin", "", "SIGXCPU", "cpu", ""),
+        ("hoard", "", None, "memory", ""),
+        ("break the bank", "", None, None, "ZeroDivisionError: the bank"),
+        ("lie to me", "", None, None, "not JSON"),
+    ],
+)
+def test_a_death_tells_what_the_hands_were_at_and_what_ended_them(hands, order, stage, signal, limit, words):
+    with pytest.raises(HandsDied) as died:
+        render(hands, order)
+
+    crash = died.value.crash
+    assert (crash.stage, crash.signal, crash.limit) == (stage, signal, limit)
+    assert words in crash.words
+
+
+def test_a_death_in_a_decoder_names_the_libraries_that_may_be_at_fault(hands):
+    with pytest.raises(HandsDied) as in_decoder:
+        render(hands, "crash heic")
+    with pytest.raises(HandsDied) as somewhere:
+        render(hands, "leave 3")
+
+    assert in_decoder.value.crash.libraries == {"libheif": "1.2.3"}
+    assert somewhere.value.crash.libraries == {"libheif": "1.2.3", "ffmpeg": "5.1"}
+
+
+def test_a_stage_ends_with_the_photo_and_the_next_death_is_not_told_of_it(hands):
+    render(hands, "stage decode")
+
+    with pytest.raises(HandsDied) as died:
+        render(hands, "leave 3")
+    assert died.value.crash.stage == ""
+
+
+def test_the_wall_limit_is_told_with_what_the_hands_were_at(hasty_hands):
+    with pytest.raises(HandsDied) as died:
+        render(hasty_hands, "sleep 60")
+
+    assert (died.value.crash.stage, died.value.crash.limit) == ("sleep", "wall")
+
+
+@pytest.mark.parametrize("written", ["rm -rf /", "\x00", "x" * 65, "é", "line\nline"])
+def test_a_stage_that_no_honest_renderer_notes_is_none(written):
+    notebook = os.memfd_create("stage")
+    os.pwrite(notebook, written.encode(), 0)
+
+    assert wire.noted_stage(notebook) in ("", "x" * 64)
+    os.close(notebook)
+
+
 def test_the_cpu_limit_is_for_each_photo_not_for_all_together(hands):
     pids = {render(hands, "work 0.6").facts["pid"] for _ in range(4)}
 
@@ -154,7 +209,7 @@ def test_the_hands_see_no_credentials_no_network_and_no_descriptors_of_the_head(
 
     assert "secret" not in str(facts["environment"])
     assert not [name for name in facts["environment"] if name.startswith(("DARKROOM", "AWS", "PG", "HOME"))]
-    assert facts["descriptors"] == 7  # three standard ones, the socket, two memory files, and the one that counts
+    assert facts["descriptors"] == 8  # three standard ones, the socket, three memory files, and the one that counts
     if facts["network"] == str(Path("/proc/self/ns/net").readlink()):
         pytest.skip("this kernel gives no network namespace to this user")
     assert not facts["reaches_loopback"]
