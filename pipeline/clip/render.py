@@ -107,7 +107,7 @@ def render_parts(
     batches = plan_batches(*task.frame, ladder, mandatory)
     made: list[Made] = []
     for batch in batches:
-        with watch.stage("transcode"):
+        with watch.stage("transcode", of=task.source.format):
             transcode(task, batch, between(report, batch.begins, batch.ends))
         with watch.stage("finish"):
             made.append(finish_batch(task.folder, batch, task.span, task.rate, task.ladder))
@@ -124,10 +124,10 @@ def prepare(folder: Path, ladder: ClipLadder, limits: Limits, edits: Edits, repo
         source = open_clip(folder / ORIGINAL, limits)
         span, program = plan_span(source, cut), compile_edits(edits)
     report(PROBED)
-    with watch.stage("listen"):
+    with watch.stage("listen", of=source.format):
         level = None if cut.mute else listen(source, span, ladder.sound, limits, folder)
     report(LISTENED)
-    with watch.stage("poster"):
+    with watch.stage("poster", of=source.format):
         seconds = choose_poster(source, span, cut, limits, folder)
         poster = take_frame(source, seconds, *poster_size(source, program.geometry, ladder.poster), limits, folder)
         stills = render_picture(poster, ladder.poster, program)
