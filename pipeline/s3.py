@@ -8,7 +8,7 @@ import os
 import random
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -20,6 +20,7 @@ from jobs.errors import Rejected, StoreUnavailable
 from jobs.s3 import checksum_text
 from pipeline.openfile import PIECE_BYTES, OpenFile
 from pipeline.services import StoredObject
+from pipeline.store_clock import StoreClock
 
 THREADS = 5  # more gain nothing for a handful of renditions
 PAUSES_SECONDS = (0.1, 0.2, 0.4, 0.8)  # before each further attempt, jittered
@@ -73,6 +74,7 @@ class S3Store:
     def __init__(self, client: Any, bucket: str) -> None:
         """`client` is boto3's, set to signature version 4: the earlier one leaves the checksum unsigned."""
         self._client = client
+        self._clock = StoreClock(client)
         self._bucket = bucket
         patience = urllib3.Timeout(connect=client.meta.config.connect_timeout, read=client.meta.config.read_timeout)
         authorities = os.environ.get("AWS_CA_BUNDLE")  # as boto3 would
@@ -87,8 +89,9 @@ class S3Store:
 
     def size(self, key: str) -> int:
         """See `pipeline.services.Store`."""
-        address = self._sign("head_object", SIGNED_SECONDS, Key=key)
-        reply = self._ask(Request(method="HEAD", address=address, headers={}))
+        reply = self._ask(
+            lambda: Request(method="HEAD", address=self._sign("head_object", SIGNED_SECONDS, Key=key), headers={})
+        )
         _check_found(key, reply)
         return int(reply.headers["Content-Length"])
 
@@ -97,9 +100,12 @@ class S3Store:
         return self._get(key, limit, file).size
 
     def _get(self, key: str, limit: int, file: BinaryIO | None = None) -> Reply:
-        address = self._sign("get_object", SIGNED_SECONDS, Key=key, ChecksumMode="ENABLED")
-        headers = {"x-amz-checksum-mode": "ENABLED"}
-        reply = self._ask(Request(method="GET", address=address, headers=headers, limit=limit, file=file))
+        def request() -> Request:
+            address = self._sign("get_object", SIGNED_SECONDS, Key=key, ChecksumMode="ENABLED")
+            headers = {"x-amz-checksum-mode": "ENABLED"}
+            return Request(method="GET", address=address, headers=headers, limit=limit, file=file)
+
+        reply = self._ask(request)
         _check_found(key, reply)
         if reply.size > limit:
             raise Rejected("too_many_bytes", f"{key} has more than {limit} bytes")
@@ -122,6 +128,15 @@ class S3Store:
         return self._sign("get_object", seconds, Key=key)
 
     def _write(self, stored: StoredObject) -> None:
+        reply = self._ask(lambda: self._put(stored))
+        if reply.status != 200:
+            raise StoreUnavailable(f"writing {stored.key}: {reply.complaint}")
+        if CHECKSUM not in reply.headers:
+            raise StoreUnavailable(f"writing {stored.key}: the store did not confirm its CRC-32")
+        _compare(stored.key, stored.crc32, reply)
+        failpoints.reach("after_put")
+
+    def _put(self, stored: StoredObject) -> Request:
         checksum = checksum_text(stored.crc32)
         address = self._sign(
             "put_object",
@@ -134,29 +149,26 @@ class S3Store:
         headers = {"Content-Type": stored.content_type, "Cache-Control": CACHE_FOR_EVER, CHECKSUM: checksum}
         headers["Content-Length"] = str(stored.size)  # else urllib3 sends a file in chunks, which S3 does not take
         body = stored.data if isinstance(stored.data, OpenFile) else bytes(stored.data)
-        reply = self._ask(Request(method="PUT", address=address, headers=headers, body=body))
-        if reply.status != 200:
-            raise StoreUnavailable(f"writing {stored.key}: {reply.complaint}")
-        if CHECKSUM not in reply.headers:
-            raise StoreUnavailable(f"writing {stored.key}: the store did not confirm its CRC-32")
-        _compare(stored.key, stored.crc32, reply)
-        failpoints.reach("after_put")
+        return Request(method="PUT", address=address, headers=headers, body=body)
 
     def _sign(self, operation: str, seconds: int, **parameters: str) -> str:
         place = {"Bucket": self._bucket, **parameters}
         address: str = self._client.generate_presigned_url(operation, Params=place, ExpiresIn=seconds)
         return address
 
-    def _ask(self, request: Request) -> Reply:
+    def _ask(self, sign: Callable[[], Request]) -> Reply:
         """The store's reply, after as many attempts as it takes: every request of ours may be repeated."""
         end = time.monotonic() + PATIENCE_SECONDS
-        reply = self._ask_once(request)
+        reply = self._ask_once(sign())
         for pause in PAUSES_SECONDS:
-            if reply.status not in PASSING or time.monotonic() > end:
+            if not self._may_pass(reply) or time.monotonic() > end:
                 break
             time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
-            reply = self._ask_once(request)
+            reply = self._ask_once(sign())
         return reply
+
+    def _may_pass(self, reply: Reply) -> bool:
+        return reply.status in PASSING or self._clock.learn(reply.status, reply.headers)
 
     def _ask_once(self, request: Request) -> Reply:
         try:
