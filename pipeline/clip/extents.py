@@ -1,6 +1,7 @@
 """Where each stream of a clip begins and ends."""
 
 import math
+import subprocess
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,9 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from config import Limits
-from pipeline.clip.ffmpeg import FFPROBE, capture, safe_input
+from jobs.errors import Rejected
+from pipeline.clip.ffmpeg import FFPROBE, safe_input, start
 
 Described = Mapping[str, Any]  # a stream or container, as ffprobe describes it
+MOST_PACKETS = 500_000  # of one stream; ten minutes of Opus in its shortest packets have 240,000
 PACKETS = "packet=stream_index,pts_time,dts_time,duration_time"
 
 
@@ -52,14 +55,29 @@ def stated_extent(stream: Described, latest: float) -> Extent:
     return Extent(start=start, end=min(start + seconds, latest), packets=packets, rate=rate)
 
 
-def read_extents(file: Path, demuxer: str, limits: Limits) -> dict[int, Extent]:
-    """The extents by the index of the stream, from every packet of the file; nothing is decoded."""
+def read_extents(file: Path, demuxer: str, limits: Limits, pictures: int) -> dict[int, Extent]:
+    """The extents by the index of the stream, from every packet of the file; nothing is decoded.
+
+    Raises:
+        Rejected: `too_many_frames`, there are more packets of pictures (stream `pictures`) than of frames are taken;
+            or `corrupt_media`, there are absurdly many of another stream.
+    """
     options = ["-v", "error", *safe_input(demuxer, limits), "-show_entries", PACKETS, "-of", "csv=p=0", file.name]
-    lines = capture(options, limits, folder=file.parent, program=FFPROBE).decode().splitlines()
-    streams: dict[int, list[Packet]] = defaultdict(list)
-    for packet in read_packets(lines):
-        streams[packet.stream].append(packet)
-    return {index: extent_of(packets) for index, packets in streams.items()}
+    spans: dict[int, Span] = defaultdict(Span)
+    with start([FFPROBE, "-hide_banner", *options], limits, folder=file.parent, stdout=subprocess.PIPE) as process:
+        for packet in read_packets(line.decode(errors="replace") for line in process.stdout):
+            spans[packet.stream].add(packet)
+            check_count(spans[packet.stream].packets, limits, is_pictures=packet.stream == pictures)
+        process.finish()
+    return {index: span.extent for index, span in spans.items()}
+
+
+def check_count(packets: int, limits: Limits, *, is_pictures: bool) -> None:
+    """Raise Rejected for more packets of one stream than are taken."""
+    if is_pictures and packets > limits.clip_frames:
+        raise Rejected("too_many_frames", f"This clip has more than {limits.clip_frames} frames, which is the limit.")
+    if packets > MOST_PACKETS:
+        raise Rejected("corrupt_media", f"A stream of this clip has more than {MOST_PACKETS:,} packets.")
 
 
 def read_packets(lines: Iterable[str]) -> Iterator[Packet]:
@@ -72,13 +90,34 @@ def read_packets(lines: Iterable[str]) -> Iterator[Packet]:
             yield Packet(stream=int(fields[0]), start=times[0], seconds=seconds)
 
 
-def extent_of(packets: Sequence[Packet]) -> Extent:
-    """From the first packet to the end of the last; where that is unsaid it lasts as long as the others on average."""
-    first, last = min(packet.start for packet in packets), max(packets, key=lambda packet: packet.start)
-    average = (last.start - first) / (len(packets) - 1) if len(packets) > 1 else 0.0
-    seconds = average if last.seconds is None else last.seconds
-    apart = average or seconds
-    return Extent(start=first, end=last.start + seconds, packets=len(packets), rate=1 / apart if apart > 0 else 0.0)
+class Span:
+    """What has been seen of a stream by now, however many packets that were."""
+
+    def __init__(self) -> None:
+        self.packets = 0
+        self._first = math.inf
+        self._last = Packet(stream=0, start=-math.inf, seconds=None)
+
+    def add(self, packet: Packet) -> None:
+        """Count one more."""
+        self.packets += 1
+        self._first = min(self._first, packet.start)
+        if packet.start > self._last.start:
+            self._last = packet
+
+    @property
+    def extent(self) -> Extent:
+        """From the first to the end of the last; where that is unsaid it lasts as long as the others on average."""
+        long = self._last.start - self._first
+        average = long / (self.packets - 1) if self.packets > 1 else 0.0
+        seconds = average if self._last.seconds is None else self._last.seconds
+        apart = average or seconds
+        return Extent(
+            start=self._first,
+            end=self._last.start + seconds,
+            packets=self.packets,
+            rate=1 / apart if apart > 0 else 0.0,
+        )
 
 
 def seconds_of(described: Described, name: str, otherwise: float) -> float:

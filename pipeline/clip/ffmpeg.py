@@ -15,17 +15,19 @@ from typing import IO, Self
 
 from config import Limits
 from jobs.errors import DiskShort, InternalError, Rejected, Unavailable
+from jobs.job import Crash
+from pipeline.clip.decoders import DECODERS
 
 Report = Callable[[float], None]
 
 FFMPEG, FFPROBE = "ffmpeg", "ffprobe"
 QUIET = ("-hide_banner", "-nostdin", "-nostats", "-y")
-DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,gif,apng,flv,asf"  # what an original may be
 PROBE_BYTES, PROBE_MICROSECONDS = 20_000_000, 10_000_000
 OPEN_FILES = 64
 TAIL_BYTES = 4_000  # of what it said last
 ANSWER_BYTES = 256 << 20  # the most that `capture` takes
 PR_SET_PDEATHSIG = 1  # prctl.h
+BLOCK = 128  # pixels each way, the largest of AV1; what is coded is filled up to whole ones
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -36,6 +38,7 @@ class EncoderDied(Unavailable):
 
     code = "encoder_died"
     attempts = 3  # a file that kills three will kill a fourth
+    crash: Crash | None = None  # as of jobs.errors.HandsDied; the head adds it
 
 
 class OutOfMemory(EncoderDied):
@@ -54,10 +57,17 @@ class Done:
 def safe_input(demuxer: str, limits: Limits) -> list[str]:
     """The options in front of an original's `-i`: this one container, this one file, and nothing that it refers to."""
     return [
-        *("-protocol_whitelist", "file,pipe", "-format_whitelist", DEMUXERS),
-        *("-max_pixels", str(limits.clip_pixels), "-max_streams", str(limits.clip_streams)),
+        *("-protocol_whitelist", "file", "-format_whitelist", demuxer, "-codec_whitelist", ",".join(DECODERS)),
+        *("-max_pixels", str(most_pixels(limits)), "-max_streams", str(limits.clip_streams)),
+        *("-max_alloc", str(limits.clip_alloc_bytes), "-threads", "1"),
         *("-probesize", str(PROBE_BYTES), "-analyzeduration", str(PROBE_MICROSECONDS), "-f", demuxer),
     ]
+
+
+def most_pixels(limits: Limits) -> int:
+    """The pixels of the largest frame as it is coded, in whole blocks; its sides are for `probe` to check."""
+    long, short = (-(-side // BLOCK) * BLOCK for side in (limits.clip_long_side, limits.clip_short_side))
+    return long * short
 
 
 def run(
@@ -132,25 +142,31 @@ def start(
             preexec_fn=lambda: confine(limits),  # noqa: PLW1509 - no thread of ours holds a lock that it takes
         ),
         folder,
+        limits.clip_wall_seconds,
     )
 
 
 class Process:
     """A started ffmpeg. Leaving its context kills it, whatever it was doing."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", folder: Path) -> None:
-        self._process, self._folder = process, folder
+    def __init__(self, process: "subprocess.Popen[bytes]", folder: Path, wall_seconds: float) -> None:
+        self._process, self._folder, self._wall_seconds = process, folder, wall_seconds
         self.stdin: IO[bytes] = process.stdin or io.BytesIO()  # empty where none was asked for
         self.stdout: IO[bytes] = process.stdout or io.BytesIO()
         self._stderr: IO[bytes] = process.stderr or io.BytesIO()
         self._tail = bytearray()
         self._listener = threading.Thread(target=self._listen, daemon=True)  # an unread pipe would stop it
         self._listener.start()
+        self._overdue = threading.Event()
+        self._clock = threading.Timer(wall_seconds, self._end)
+        self._clock.daemon = True
+        self._clock.start()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._clock.cancel()
         self._process.kill()
         for pipe in (self.stdin, self.stdout):
             with contextlib.suppress(BrokenPipeError):
@@ -169,9 +185,15 @@ class Process:
             self.stdin.close()
         status = self._process.wait()
         self._listener.join()
+        if self._overdue.is_set():
+            raise EncoderDied(f"wall limit of {self._wall_seconds:g} s")
         ended = what_ended_it(status, self.said)
         if ended:
             raise ended
+
+    def _end(self) -> None:
+        self._overdue.set()
+        self._process.kill()
 
     def _listen(self) -> None:
         with self._stderr as stream:
@@ -187,6 +209,7 @@ def read_progress(lines: Iterable[bytes]) -> Iterator[tuple[str, str]]:
         yield name, value.strip()
 
 
+UNKNOWN_CODEC = re.compile(r"Codec \(([\w-]+)\) not on whitelist")
 REFUSALS = (
     ("moov atom not found", "truncated_clip", "This clip breaks off before its index: it was not recorded to its end."),
     ("exceeds max_streams", "too_many_streams", "This clip has more streams than are taken."),
@@ -207,6 +230,9 @@ def what_ended_it(status: int, said: str) -> Rejected | Unavailable | None:
     for words, code, reason in REFUSALS:  # before memory: ffmpeg calls too many streams a lack of it
         if words in said:
             return Rejected(code, reason)
+    stranger = UNKNOWN_CODEC.search(said)
+    if status and stranger:
+        return Rejected("unknown_codec", f"This clip is coded as {stranger[1]}, which no phone or browser writes.")
     return what_failed(status, said) if status else None
 
 

@@ -11,10 +11,13 @@ from typing import Any
 
 from config import Limits
 from jobs.errors import Rejected
+from pipeline.clip.allowance import allowed
 from pipeline.clip.extents import Extent, read_extents, seconds_of, stated_extents
 from pipeline.clip.ffmpeg import FFPROBE, OutOfMemory, capture, safe_input
 from pipeline.clip.model import Sound, Source, Video
 from pipeline.clip.sniff import HEAD_BYTES, format_name, sniff_clip
+from pipeline.containers import read_claims
+from pipeline.headers import read_header
 
 # Named one by one, so that where it was taken is never read out.
 FORMAT_TAGS = (
@@ -34,12 +37,9 @@ ENTRIES = (
     ":stream_side_data=rotation"
 )
 INTERLACED = frozenset(("tt", "bb", "tb", "bt"))
-LARGE = b"\0\0\0\1"  # instead of a box's length: it follows, in 64 bits
-MOST_BOXES = 10_000  # before the index
 SEE_THROUGH = ("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya8", "ya16", "ayuv")
 PALETTES = frozenset(("gif", "apng", "png"))  # codecs whose palette may have a colour to see through
 LOOPING = frozenset(("gif", "apng"))
-FASTEST = 480  # pictures a second; what claims more counts the ticks of its clock
 SLOWEST = 1
 FLICK_SHARE = 0.25  # of the most pictures a second: a track with fewer is the stills beside a motion photo
 SHAPES = (0.1, 10.0)  # width to height of a pixel: one outside is made to blow the picture up
@@ -55,8 +55,9 @@ def probe(file: Path, limits: Limits) -> Source:
     """What is known of a clip, from its container alone.
 
     Raises:
-        Rejected: `empty_file`, `too_many_bytes`, what `sniff_clip` refuses, `too_many_streams`, `no_video`,
-            `side_too_long`, `too_many_pixels`, `too_many_seconds`, `too_many_frames`, `truncated_clip` or
+        Rejected: `empty_file`, `too_many_bytes`, what `sniff_clip`, `pipeline.containers` and (of an animation)
+            `pipeline.headers` refuse, `unknown_codec`, `too_many_streams`, `no_video`, `side_too_long`,
+            `too_many_pixels`, `too_many_seconds`, `too_many_frames`, `too_many_frames_per_second`, `truncated_clip` or
             `corrupt_media`.
         EncoderDied: ffprobe was killed, or ran out of memory or time.
     """
@@ -64,13 +65,13 @@ def probe(file: Path, limits: Limits) -> Source:
     with file.open("rb") as opened:
         head = opened.read(HEAD_BYTES)
     demuxer = sniff_clip(head)
-    if demuxer == "mov":
-        check_index(file)
+    check_container(file, demuxer, limits)
+    limits = allowed(limits, 0)
     answer = ask(file, demuxer, limits)
     streams: Sequence[Stream] = answer.get("streams", [])
     video, sound = choose_video(streams, limits), choose_sound(streams)
-    extents = stated_extents([video, *sound], answer["format"]) or read_extents(file, demuxer, limits)
-    source = describe(file, demuxer, answer["format"], video, sound[0] if sound else None, extents)
+    extents = stated_extents([video, *sound], answer["format"]) or read_extents(file, demuxer, limits, video["index"])
+    source = describe(file, demuxer, answer["format"], video, sound[0] if sound else None, extents, limits)
     check_seconds(source, answer["format"], extents, limits)
     return replace(source, format=format_name(head, demuxer))
 
@@ -85,19 +86,12 @@ def ask(file: Path, demuxer: str, limits: Limits) -> dict[str, Any]:
     return answer
 
 
-def check_index(file: Path) -> None:
-    """Raise Rejected `truncated_clip` for an MP4 or MOV without its index; ffmpeg would search it in free space too."""
-    at, size = 0, file.stat().st_size
-    with file.open("rb") as content:
-        for _ in range(MOST_BOXES):
-            content.seek(at)
-            head = content.read(16)
-            if len(head) < 16 or head[4:8] == b"moov":
-                break
-            length = int.from_bytes(head[8:16] if head[:4] == LARGE else head[:4], "big")
-            at += length or size
-    if head[4:8] != b"moov":
-        raise Rejected("truncated_clip", "This clip has no index: it was not recorded to its end.")
+def check_container(file: Path, demuxer: str, limits: Limits) -> None:
+    """Raise Rejected for what the container says of itself, before any program of ffmpeg's has seen it."""
+    if demuxer in LOOPING:
+        read_header(file.read_bytes(), replace(limits, photo_bytes=limits.clip_bytes))
+    else:
+        read_claims(file, demuxer, limits)
 
 
 def check_bytes(size: int, limits: Limits) -> None:
@@ -122,8 +116,8 @@ def choose_video(streams: Sequence[Stream], limits: Limits) -> Stream:
     known = [stream for stream in videos if stream.get("pix_fmt", "unknown") != "unknown" and all(stored_size(stream))]
     if not known:
         raise Rejected("corrupt_media", f"Its pictures cannot be decoded: {videos[0].get('codec_name', 'no codec')}.")
-    most = max(stated_rate(stream) for stream in known)
-    moving = [stream for stream in known if stated_rate(stream) >= FLICK_SHARE * most]
+    rates = [stated_rate(stream, limits.clip_frames_per_second) for stream in known]
+    moving = [stream for stream, rate in zip(known, rates, strict=True) if rate >= FLICK_SHARE * max(rates)]
     return max(moving, key=lambda stream: (flag(stream, "default"), math.prod(stored_size(stream)), -stream["index"]))
 
 
@@ -155,11 +149,13 @@ def stored_size(stream: Stream) -> tuple[int, int]:
 
 
 def check_size(width: int, height: int, limits: Limits) -> None:
-    """Raises Rejected for a picture that is over a limit."""
-    if max(width, height) > limits.clip_side:
-        raise Rejected("side_too_long", f"This clip is {width} x {height}; {limits.clip_side} pixels a side are taken.")
-    if width * height > limits.clip_pixels:
-        raise Rejected("too_many_pixels", f"This clip is {width} x {height}; {limits.clip_pixels} pixels are taken.")
+    """Raises Rejected for a picture that is over a limit, whichever way it lies."""
+    if max(width, height) > limits.clip_long_side:
+        most = limits.clip_long_side
+        raise Rejected("side_too_long", f"This clip is {width} x {height}; {most} pixels a side are taken.")
+    if min(width, height) > limits.clip_short_side:
+        most = limits.clip_long_side * limits.clip_short_side
+        raise Rejected("too_many_pixels", f"This clip is {width} x {height}; {most} pixels a frame are taken.")
 
 
 def describe(
@@ -169,6 +165,7 @@ def describe(
     video: Stream,
     sound: Stream | None,
     extents: Mapping[int, Extent],
+    limits: Limits,
 ) -> Source:
     """All that is known, in our words.
 
@@ -194,7 +191,7 @@ def describe(
         rotation=rotation,
         crooked=stated_angle(video) % 90 != 0,
         seconds=max(ends[stream["index"]] for stream in (video, heard) if stream),
-        frames_per_second=choose_rate(video, seen, demuxer),
+        frames_per_second=choose_rate(video, seen, demuxer, limits.clip_frames_per_second),
         video=describe_video(video, ends[video["index"]]),
         sound=describe_sound(heard, ends[heard["index"]]) if heard else None,
         loops=demuxer in LOOPING,
@@ -268,21 +265,21 @@ def upright_size(stream: Stream, rotation: int) -> tuple[int, int]:
     return (height, square) if rotation in (90, 270) else (square, height)
 
 
-def stated_rate(stream: Stream) -> Fraction:
-    """Pictures a second on average, as the container says; 0 where it says no more than how its clock ticks."""
+def stated_rate(stream: Stream, fastest: int) -> Fraction:
+    """Pictures a second on average, as the container says; 0 of more than `fastest`, which is how its clock ticks."""
     rate = fraction(stream["avg_frame_rate"])
-    return rate if rate <= FASTEST else Fraction(0)
+    return rate if rate <= fastest else Fraction(0)
 
 
-def choose_rate(stream: Stream, extent: Extent, demuxer: str) -> float:
+def choose_rate(stream: Stream, extent: Extent, demuxer: str, fastest: int) -> float:
     """Pictures a second on average.
 
     What the container states goes first, because two packets may be one picture's fields; but a fragmented MP4 states
     the rate of its beginning.
     """
     fragmented = demuxer == "mov" and "nb_frames" not in stream
-    stated = 0.0 if fragmented else float(stated_rate(stream))
-    return max(float(SLOWEST), min(stated or extent.rate, float(FASTEST)))
+    stated = 0.0 if fragmented else float(stated_rate(stream, fastest))
+    return max(float(SLOWEST), min(stated or extent.rate, float(fastest)))
 
 
 def fraction(text: str) -> Fraction:
@@ -317,9 +314,14 @@ def iso_moment(written: str) -> str | None:
 
 def check_seconds(source: Source, container: Mapping[str, Any], extents: Mapping[int, Extent], limits: Limits) -> None:
     """Raises Rejected for too many seconds or pictures in them, and where a clip ends before it says."""
-    seen = extents[source.video.index]
-    if seen.packets > FASTEST * max(1.0, seen.end - seen.start):
-        raise Rejected("too_many_frames", f"This clip has {seen.packets} pictures; {FASTEST} a second are taken.")
+    seen, fastest = extents[source.video.index], limits.clip_frames_per_second
+    if seen.packets > limits.clip_frames:
+        raise Rejected("too_many_frames", f"This clip has {seen.packets} frames; {limits.clip_frames} are taken.")
+    if seen.packets > fastest * max(1.0, seen.end - seen.start):
+        raise Rejected(
+            "too_many_frames_per_second",
+            f"This clip has {seen.packets} frames in {seen.end - seen.start:.1f} s; {fastest} a second are taken.",
+        )
     if source.seconds > limits.clip_seconds:
         raise Rejected("too_many_seconds", f"This clip has {source.seconds:.1f} s; {limits.clip_seconds} are taken.")
     if source.demuxer == "matroska":

@@ -5,6 +5,7 @@ from struct import Struct
 
 from jobs.errors import Rejected
 from pipeline.headers.sniff import IMAGE_BRANDS, QUICKTIME_BOXES, SIGNATURES
+from pipeline.headers.strangers import stranger
 
 HEAD_BYTES = 1 << 16  # of a file, to look at
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -12,7 +13,6 @@ PNG_CHUNK = Struct(">I4s")
 WEBP_FLAGS = 20  # where VP8X has them
 WEBP_ANIMATED = 0x02
 TS_PACKETS = ((0, 188), (4, 192), (0, 204))  # offset and stride: plain, a camcorder's m2ts, with error correction
-ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 WEBP = "webp"  # which ffmpeg 5.1 cannot play: `pipeline.clip.webp` unfolds it
 
 SOUND_ALONE = (b"ID3", b"fLaC", b"#!AMR", b"MThd", b"\xff\xfb", b"\xff\xf1", b"\xff\xf9")
@@ -24,16 +24,15 @@ def sniff_clip(head: bytes) -> str:
     Raises:
         Rejected: `photo_not_clip` for a still picture, `no_video` for a sound, `unknown_format` for anything else.
     """
-    for demuxer, looks_like in CONTAINERS:
-        if looks_like(head):
+    for demuxer, begins_as in CONTAINERS:
+        if begins_as(head):
             return demuxer
     if is_photo(head):
         raise Rejected("photo_not_clip", "This is a photo; it was submitted as a clip.")
     if head.startswith(SOUND_ALONE) or is_riff(head, b"WAVE"):
         raise Rejected("no_video", "This is a sound alone, without a picture.")
-    raise Rejected(
-        "unknown_format", "This is no clip that we know; MP4, MOV, WebM, MKV, TS, AVI and GIF are among them."
-    )
+    looks_like = stranger(head, "no clip that we know")
+    raise Rejected("unknown_format", f"This looks like {looks_like}; MP4, MOV, WebM, MKV, TS, AVI and GIF are taken.")
 
 
 def format_name(head: bytes, demuxer: str) -> str:
@@ -46,7 +45,7 @@ def format_name(head: bytes, demuxer: str) -> str:
 
 
 BRANDS = ((b"qt  ", "mov"), (b"3g", "3gp"))
-NAMES = {"mpegts": "ts", "mpeg": "mpg", "asf": "wmv"}
+NAMES = {"mpegts": "ts"}
 
 
 def is_iso(head: bytes) -> bool:
@@ -108,7 +107,4 @@ CONTAINERS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     ("apng", is_animated_png),
     (WEBP, is_animated_webp),
     ("mpegts", is_transport_stream),
-    ("flv", lambda head: head.startswith(b"FLV\x01")),
-    ("asf", lambda head: head.startswith(ASF)),
-    ("mpeg", lambda head: head.startswith(b"\0\0\1\xba")),
 )

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from jobs.errors import Rejected
 from pipeline.headers.header import Format
 from pipeline.headers.reader import U32, number
+from pipeline.headers.strangers import TEXT_BYTES, stranger
 
 # ISO/IEC 23008-12 (HEIF), 23000-22 (MIAF) and the AV1 Image File Format: brands of still images and image sequences.
 # Which codec is inside is told by the primary item, not by the brand.
@@ -25,30 +26,6 @@ SIGNATURES: tuple[tuple[bytes, Format], ...] = (
     (b"BM", Format.BMP),
 )
 
-# Only for the message: what a person most likely sent instead of a photo.
-STRANGERS: tuple[tuple[bytes, str], ...] = (
-    (b"%PDF", "a PDF document"),
-    (b"8BPS", "a Photoshop document"),
-    (b"\0\0\1\0", "a Windows icon"),
-    (b"icns", "an Apple icon"),
-    (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
-    (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
-    (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
-    (b"\xff\x0a", "a JPEG XL picture"),
-    (b"\x01\xda", "an SGI picture"),
-    (b"\xd7\xcd\xc6\x9a", "a Windows metafile"),
-    (b"\x01\0\0\0", "a Windows metafile"),
-    (b"PK\x03\x04", "a ZIP archive"),
-    (b"#EXTM3U", "a playlist"),
-    (b"ffconcat", "a playlist"),
-    (b"%!PS", "a PostScript document"),
-    (b"{", "text"),
-    (b"<", "an SVG, HTML or XML document"),
-    (b"\xef\xbb\xbf<", "an SVG, HTML or XML document"),
-    (b"\xff\xfe<\0", "an SVG, HTML or XML document"),
-    (b"\xfe\xff\0<", "an SVG, HTML or XML document"),
-)
-
 NO_PHOTO = "no photo that we know"
 
 
@@ -66,9 +43,12 @@ def sniff(data: memoryview) -> Format:
         return Format.WEBP
     if head[4:8] == b"ftyp" and not IMAGE_BRANDS.isdisjoint(_brands(data)):
         return Format.HEIC
-    if any(looks_like(data) for looks_like in CLIPS):
+    if any(begins_as(data) for begins_as in CLIPS):
         raise Rejected("video_not_photo", "This is a clip; it was submitted as a photo.")
-    raise Rejected("unknown_format", f"This looks like {_stranger(head)}; {', '.join(Format)} are taken.")
+    raise Rejected(
+        "unknown_format",
+        f"This looks like {stranger(bytes(data[:TEXT_BYTES]), NO_PHOTO)}; {', '.join(Format)} are taken.",
+    )
 
 
 def _brands(data: memoryview) -> list[bytes]:
@@ -108,8 +88,3 @@ CLIPS: tuple[Callable[[memoryview], bool], ...] = (
     _is_avi,
     _is_transport_stream,
 )
-
-
-def _stranger(head: bytes) -> str:
-    text = head.lstrip()
-    return next((name for sign, name in STRANGERS if head.startswith(sign) or text.startswith(sign)), NO_PHOTO)
