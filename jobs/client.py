@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # each is loaded by the first call that needs it
 log = logging.getLogger(__name__)
 
 KEY_CHARACTERS = 200
+SOURCE_KEY = r"o/{owner_id}/[0-9A-Za-z-]+"  # as `jobs.originals.original_key` makes them
 FIRST_WAIT_SECONDS = 0.02
 LONGEST_WAIT_SECONDS = 0.5  # so that a person who watches sees a second's progress within that second
 WAIT_GROWTH = 1.25  # so an end is noticed at most a quarter of the job's time late
@@ -60,14 +62,15 @@ class Client:
         """
         return self._originals.get().form(checked_owner(owner_id), checked_function(function))
 
-    def upload(self, owner_id: int, file: Path | bytes, key: str, function: str = PHOTO) -> str:
+    def upload(self, owner_id: int, file: str | Path | bytes, key: str, function: str = PHOTO) -> str:
         """Store an original once per owner and `key`, the caller's own. Returns the source key to submit.
 
         Raises:
             Rejected: `empty_file`, `too_many_bytes` (a clip may have more than a photo), `unknown_function`, or
                 `key_reused` if the key belongs to other bytes.
         """
-        return self._originals.get().put(checked_owner(owner_id), checked_key(key), file, checked_function(function))
+        body = Path(file) if isinstance(file, str) else file
+        return self._originals.get().put(checked_owner(owner_id), checked_key(key), body, checked_function(function))
 
     def adopt(self, owner_id: int, address: str, key: str, function: str = PHOTO) -> str:
         """Store a copy of s3://bucket/key, which this client's own credentials can read, as `upload` does.
@@ -109,9 +112,10 @@ class Client:
 
         Raises:
             Rejected: `unknown_function`, `unknown_ladder`, `unknown_rendition`, `unknown_lane`, `unknown_look`,
-                `bad_recipe` (also for a photo with a cut), `bad_owner`, `bad_key`, `unknown_media`, `wrong_function` if
-                the media is a clip and this a photo, or the other way round, or `key_reused` if the key belongs to a
-                job on another original or with another recipe.
+                `bad_recipe` (also for a photo with a cut), `bad_owner`, `bad_key`, `foreign_original` if the source key
+                is none of this owner's, `unknown_media`, `wrong_function` if the media is a clip and this a photo, or
+                the other way round, or `key_reused` if the key belongs to a job on another original or with another
+                recipe.
         """
         find_ladder(ladder, function)
         edited = None if recipe is None else read_recipe(recipe)
@@ -120,7 +124,7 @@ class Client:
         order = Order(
             owner_id=checked_owner(owner_id),
             key=default_key(source_key, ladder, edited, media_id) if key is None else checked_key(key),
-            source_key=checked_key(source_key),
+            source_key=checked_source(owner_id, source_key),
             function=function,
             ladder=ladder,
             lane=checked_lane(lane),
@@ -237,6 +241,14 @@ def checked_key(key: str) -> str:
     if not isinstance(key, str) or not 1 <= len(key) <= KEY_CHARACTERS:
         raise Rejected("bad_key", f"a key is a text of 1 to {KEY_CHARACTERS} characters, not {key!r:.80}")
     return key
+
+
+def checked_source(owner_id: int, source_key: str) -> str:
+    """The source key, if it can be of this owner's: nobody publishes what somebody else has stored."""
+    if re.fullmatch(SOURCE_KEY.format(owner_id=owner_id), checked_key(source_key)) is None:
+        message = f"{source_key!r:.80} is no original of owner {owner_id}: submit what the upload gave for this owner"
+        raise Rejected("foreign_original", message)
+    return source_key
 
 
 def default_key(source_key: str, ladder: str, recipe: Recipe | None, media_id: int | None) -> str:

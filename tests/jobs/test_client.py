@@ -217,6 +217,9 @@ def test_the_batch_lane_is_kept(client, source_key):
         ({"key": ""}, "bad_key", "200"),
         ({"key": "k" * 201}, "bad_key", "200"),
         ({"source_key": ""}, "bad_key", "200"),
+        ({"source_key": f"o/{OWNER + 1}/x"}, "foreign_original", f"owner {OWNER}"),
+        ({"source_key": f"o/{OWNER}/../{OWNER + 1}/x"}, "foreign_original", "what the upload gave"),
+        ({"source_key": "m/1/x.jpg"}, "foreign_original", "what the upload gave"),
         ({"recipe": {"adjustments": {"warmth": 120}}}, "bad_recipe", "adjustments.warmth: 120 .* -100 to 100"),
         ({"recipe": []}, "bad_recipe", "a list is no object"),
         ({"recipe": Recipe(adjustments=Adjustments(fade=-1))}, "bad_recipe", "adjustments.fade: -1"),
@@ -227,7 +230,7 @@ def test_an_order_that_makes_no_sense_is_rejected_before_any_server_is_asked(wro
     nowhere = Settings(database_url="postgresql://127.0.0.1:1/x", gearman_servers=("127.0.0.1:1",), s3_bucket="x")
 
     with pytest.raises(Rejected, match=says) as caught:
-        Client(nowhere).submit(**{"owner_id": OWNER, "source_key": "o/1/x", **wrong})
+        Client(nowhere).submit(**{"owner_id": OWNER, "source_key": f"o/{OWNER}/x", **wrong})
 
     assert caught.value.code == code
 
