@@ -9,7 +9,8 @@ error       the step raises Unavailable
 crash       the renderer that is at work is killed (`mid_render` only)
 
 `ACTION@FOLDER` happens once for each file that lies in FOLDER, over all processes: each takes one away. So a test says
-how often, and sees what has happened, however many processes it started.
+how often, and sees what has happened, however many processes it started. A step may have several entries, which happen
+in their order.
 """
 
 import os
@@ -52,15 +53,16 @@ def reach(step: str, crash: Callable[[], None] | None = None) -> None:
     Raises:
         Unavailable: the failpoint asks for it.
     """
-    point = armed().get(step)
-    if point and has_shot(point):
-        fire(point, crash)
+    for point in armed().get(step, ()):
+        if has_shot(point):
+            fire(point, crash)
 
 
 @cache
-def armed() -> Mapping[str, Failpoint]:
+def armed() -> Mapping[str, tuple[Failpoint, ...]]:
     """The failpoints of this process by step, read once."""
-    return {point.step: point for point in map(parse, filter(None, os.environ.get(VARIABLE, "").split(",")))}
+    points = [parse(entry) for entry in os.environ.get(VARIABLE, "").split(",") if entry]
+    return {step: there for step in STEPS if (there := tuple(point for point in points if point.step == step))}
 
 
 def parse(entry: str) -> Failpoint:

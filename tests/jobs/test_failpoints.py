@@ -60,6 +60,20 @@ def test_a_delay_delays(monkeypatch):
     assert time.monotonic() - began >= 0.2
 
 
+def test_a_step_may_have_several_failpoints_each_with_its_own_shots(monkeypatch, tmp_path):
+    waits, fails = tmp_path / "waits", tmp_path / "fails"
+    waits.mkdir()
+    fails.mkdir()
+    monkeypatch.setenv(failpoints.VARIABLE, f"after_put=delay:0@{waits},after_put=error@{fails}")
+
+    (waits / "one").touch()
+    failpoints.reach("after_put")
+    assert list(waits.iterdir()) == []
+    (fails / "one").touch()
+    with pytest.raises(Unavailable):
+        failpoints.reach("after_put")
+
+
 def test_a_crash_is_the_renderers(monkeypatch):
     monkeypatch.setenv(failpoints.VARIABLE, "mid_render=crash")
     crashed = []
