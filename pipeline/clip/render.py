@@ -128,8 +128,7 @@ def prepare(folder: Path, ladder: ClipLadder, limits: Limits, edits: Edits, repo
         level = None if cut.mute else listen(source, span, ladder.sound, limits, folder)
     report(LISTENED)
     with watch.stage("poster", of=source.format):
-        seconds = choose_poster(source, span, cut, limits, folder)
-        poster = take_frame(source, seconds, *poster_size(source, program.geometry, ladder.poster), limits, folder)
+        seconds, poster = take_poster(source, span, cut, program.geometry, ladder.poster, limits, folder)
         stills = render_picture(poster, ladder.poster, program)
     report(POSED)
     return Task(
@@ -166,6 +165,23 @@ def listen(source: Source, span: Span, preset: SoundPreset, limits: Limits, fold
     if not own.seconds:
         return None
     return settle_level(read_loudness(own.said), lambda level: read_loudness(hear(level).said), preset)
+
+
+def take_poster(
+    source: Source,
+    span: Span,
+    cut: Cut,
+    geometry: Geometry,
+    presets: Sequence[PhotoPreset],
+    limits: Limits,
+    folder: Path,
+) -> tuple[float, Pixels]:
+    """When the frame that stands for the clip is shown, in seconds of the original; and that frame, unedited.
+
+    It is large enough for the renditions of its edited part. Raises what `choose_poster` and `take_frame` do.
+    """
+    seconds = choose_poster(source, span, cut, limits, folder)
+    return seconds, take_frame(source, seconds, *poster_size(source, geometry, presets), limits, folder)
 
 
 def poster_size(source: Source, geometry: Geometry, presets: Sequence[PhotoPreset]) -> tuple[int, int]:

@@ -1,11 +1,15 @@
 """What commands do with colours and pixels. Imported where a command runs: the kernels take a second to load."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import click
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
 from rich.progress import track
@@ -19,15 +23,23 @@ from filters.cube_text import MOST_BYTES
 from filters.look import AnyLook, find_look
 from filters.recipe import BUILT_IN_LOOKS, Recipe
 from jobs.errors import LedgerUnavailable, Rejected
-from jobs.recipes import own_look, read_recipe
-from pipeline.photo import render_photo
+from jobs.job import PHOTO
+from jobs.recipes import check_cut, own_look, read_recipe
+from pipeline.clip.plan import plan_span
+from pipeline.clip.render import open_clip, take_poster
+from pipeline.clip.sniff import HEAD_BYTES
+from pipeline.photo import render_photo, render_picture
+from pipeline.scratch import ORIGINAL
 from scripts.darkroom.app import App
 from scripts.darkroom.edits import recipe_of_options
+from scripts.darkroom.kind import told_function
 from scripts.darkroom.looks import own_names
 from scripts.darkroom.options import read_photo
 from scripts.darkroom.sheet import Sheet, draw_sheet, fitted, photo_pixels
 
 Choice = tuple[Recipe, CubeLook | None]
+Pixels = NDArray[np.uint8]
+Still = bytes | Pixels  # a photo as it was uploaded, or a clip's poster frame
 
 LADDER = LADDERS["standard"]
 FILE_LOOK = "cube"  # what a recipe calls a look that is a file
@@ -47,7 +59,12 @@ class ListedLook:
 
 
 def recipe_and_look(
-    app: App, look: str | None, strength: float | None, edits: Sequence[str], file: Path | None
+    app: App,
+    look: str | None,
+    strength: float | None,
+    edits: Sequence[str],
+    file: Path | None,
+    cut: Mapping[str, Any] | None = None,
 ) -> tuple[Recipe, CubeLook | None]:
     """The recipe of the options, and its look if that is not a built-in one. No server is asked for the forty.
 
@@ -56,8 +73,9 @@ def recipe_and_look(
         Rejected: `unknown_look`, with the nearest names.
     """
     if look and look.lower().endswith(".cube"):
-        return recipe_of_options(FILE_LOOK, strength, edits, file, None), as_kept(read_cube_file(Path(look), FILE_LOOK))
-    recipe = recipe_of_options(look, strength, edits, file, None)
+        recipe = recipe_of_options(FILE_LOOK, strength, edits, file, None, cut)
+        return recipe, as_kept(read_cube_file(Path(look), FILE_LOOK))
+    recipe = recipe_of_options(look, strength, edits, file, None, cut)
     name = own_look(recipe)
     if name is None:
         return recipe, None
@@ -127,17 +145,49 @@ def title(recipe: Recipe, own_look: CubeLook | None) -> str:
     return find_look(recipe.look.name).title if recipe.look else "Recipe"
 
 
-def rendition(data: bytes, width: int, recipe: Recipe, own_look: CubeLook | None) -> bytes:
-    """The JPEG of one width. A width of the standard ladder comes out of all of it, as in a worker.
+def read_still(file: Path, width: int, recipe: Recipe) -> Still:
+    """What a rendition of this width is made of: a photo's bytes, or a clip's poster frame.
+
+    Raises:
+        Rejected: a photo's recipe has a cut; the clip or its cut is at fault.
+        Unavailable: ffmpeg was killed, or ran out of memory or time.
+    """
+    with file.open("rb") as opened:
+        function = told_function(opened.read(HEAD_BYTES))
+    check_cut(recipe, function)
+    return read_photo(file) if function == PHOTO else poster_frame(file, width, recipe)
+
+
+def poster_frame(file: Path, width: int, recipe: Recipe) -> Pixels:
+    """The frame that stands for a clip, (h, w, 3) uint8 sRGB, as a worker takes it."""
+    with TemporaryDirectory(prefix="darkroom-preview-") as folder:
+        original = Path(folder) / ORIGINAL
+        original.symlink_to(file.resolve())
+        source = open_clip(original, Limits())
+        span, geometry = plan_span(source, recipe.cut), recipe.geometry
+        _, frame = take_poster(source, span, recipe.cut, geometry, ladder_for(width), Limits(), Path(folder))
+    return frame
+
+
+def ladder_for(width: int) -> Sequence[PhotoPreset]:
+    """The standard ladder if that width is one of its, so that a rendition comes out of all of it, as in a worker."""
+    named = any(preset.shape == "whole" and preset.width == width for preset in LADDER)
+    return LADDER if named else (PhotoPreset(name=f"w{width}", width=width),)
+
+
+def rendition(still: Still, width: int, recipe: Recipe, own_look: CubeLook | None) -> bytes:
+    """The JPEG of one width.
 
     Raises:
         Rejected: it is not a photo, or one over a limit.
     """
-    named = [preset for preset in LADDER if preset.shape == "whole" and preset.width == width]
-    preset = named[0] if named else PhotoPreset(name=f"w{width}", width=width)
-    ladder = LADDER if named else (preset,)
-    images = render_photo(data, ladder, Limits(), compile_recipe(recipe, own_look)).images
-    return next(bytes(image.data) for image in images if image.name == preset.name)
+    ladder, program = ladder_for(width), compile_recipe(recipe, own_look)
+    if isinstance(still, bytes):
+        images = render_photo(still, ladder, Limits(), program).images
+    else:
+        images = render_picture(still, ladder, program).images
+    shown = next(preset.name for preset in ladder if preset.shape == "whole" and preset.width == width)
+    return next(bytes(image.data) for image in images if image.name == shown)
 
 
 def side_by_side(before: bytes, after: bytes) -> bytes:

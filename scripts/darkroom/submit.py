@@ -24,6 +24,7 @@ from scripts.darkroom.show import console, rendition_table, state
 from scripts.darkroom.watch import Watch
 
 UPLOADS_AT_ONCE = 4
+PATIENCE_SECONDS = 300.0  # with a job that gets no further
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ class Submission:
 
 @dataclass(frozen=True, kw_only=True)
 class Handover:
-    """How each source is to be submitted. `timeout` in seconds for all of them together; None: do not wait.
+    """How each source is to be submitted. `timeout` in seconds for all of them together, if there is one.
 
     A `function` of None is told from each source's bytes. What is `mandatory` is of the clips among them.
     """
@@ -50,6 +51,7 @@ class Handover:
     mandatory: tuple[str, ...]
     recipe: Recipe
     lane: Lane
+    wait: bool = True
     timeout: float | None
 
 
@@ -78,7 +80,11 @@ class Handover:
     "--key", help="Idempotency key: the same key is the same job. Default: the file's checksum, preset and recipe."
 )
 @click.option("--wait", is_flag=True, help="Wait for the renditions and show them.")
-@click.option("--timeout", default=300.0, show_default=True, help="With --wait: seconds for all of them together.")
+@click.option(
+    "--timeout",
+    type=float,
+    help="With --wait: seconds for all of them together.  [default: as long as each gets further within 300]",
+)
 @json_option
 @click.pass_obj
 def submit(
@@ -99,7 +105,7 @@ def submit(
     lane: str,
     key: str | None,
     wait: bool,
-    timeout: float,
+    timeout: float | None,
     as_json: bool,
 ) -> None:
     """Submit photos and clips: files, folders (searched through), or objects that lie on S3 already.
@@ -124,7 +130,8 @@ def submit(
         mandatory=checked_mandatory(usable, ladder, CLIP) if usable else (),
         recipe=app.client.check_recipe(recipe, CLIP),  # before anything is stored; whether it is one is seen later
         lane=Lane(lane),
-        timeout=timeout if wait else None,
+        wait=wait,
+        timeout=timeout,
     )
     with Watch(show=not as_json) as watch:
         results = hand_over_all(app.client, dict.fromkeys(found, key), order, watch)
@@ -171,9 +178,9 @@ def hand_over_all(client: Client, keys: Mapping[str, str | None], order: Handove
     with interruptible_pool() as pool:
         uploads = [pool.submit(hand_over, client, source, key, order) for source, key in keys.items()]
         results = [upload.result() for upload in watch.counted(uploads, "Submitting")]
-    if order.timeout is None:
+    if not order.wait:
         return results
-    deadline = time.monotonic() + order.timeout
+    deadline = None if order.timeout is None else time.monotonic() + order.timeout
     return [follow(client, result, deadline, watch) for result in watch.counted(results, "Rendering")]
 
 
@@ -193,6 +200,7 @@ def hand_over(client: Client, source: str, key: str | None, order: Handover) -> 
         function = order.function or told_function(first_bytes(client, source))
         find_ladder(order.ladder, function)
         check_cut(order.recipe, function)
+        checked_mandatory(order.mandatory, order.ladder, function)
         name = key or default_key(source, order.ladder)
         receipt = client.submit(
             order.owner,
@@ -202,7 +210,7 @@ def hand_over(client: Client, source: str, key: str | None, order: Handover) -> 
             ladder=order.ladder,
             lane=order.lane,
             recipe=order.recipe,
-            mandatory=order.mandatory if function == CLIP else (),
+            mandatory=order.mandatory,
         )
         return Submission(source=source, job=client.status(receipt.job_id))
     except (Rejected, Unavailable) as error:
@@ -211,16 +219,35 @@ def hand_over(client: Client, source: str, key: str | None, order: Handover) -> 
         return Submission(source=source, error=f"it cannot be read: {error.strerror}", exit_code=2)
 
 
-def follow(client: Client, submitted: Submission, deadline: float, watch: Watch) -> Submission:
-    """Wait for one job until `deadline` on the monotonic clock."""
+def follow(client: Client, submitted: Submission, deadline: float | None, watch: Watch) -> Submission:
+    """Wait for one job until `deadline` on the monotonic clock; without one, for as long as it gets further."""
     if submitted.job is None:
         return submitted
     try:
-        job = client.wait(submitted.job.job_id, max(0.0, deadline - time.monotonic()), watch.see)
+        job = wait_for(client, submitted.job.job_id, deadline, watch)
         media = client.media(job.media_id)
     except (Unavailable, TimeoutError) as error:
         return replace(submitted, error=str(error), exit_code=exit_code(error))
     return replace(submitted, job=job, media=media, exit_code=0 if job.state is JobState.DONE else 1)
+
+
+def wait_for(client: Client, job_id: int, deadline: float | None, watch: Watch) -> JobStatus:
+    """The job once it is final. Raises TimeoutError at the deadline, or when it got no further for long enough."""
+    if deadline is not None:
+        return client.wait(job_id, max(0.0, deadline - time.monotonic()), watch.see)
+    reached = how_far(client.status(job_id))
+    while True:
+        try:
+            return client.wait(job_id, PATIENCE_SECONDS, watch.see)
+        except TimeoutError:
+            before, reached = reached, how_far(client.status(job_id))
+            if reached == before:
+                raise
+
+
+def how_far(status: JobStatus) -> tuple[JobState, int, float | None]:
+    """What changes while a job gets further."""
+    return status.state, status.attempts, status.progress
 
 
 def store(client: Client, source: str, owner: int, key: str, function: str) -> str:

@@ -144,7 +144,7 @@ def test_photos_and_clips_lie_in_one_folder(run, tmp_path):
     film(tmp_path / "1.mp4", tmp_path.name, seconds=1)
     (tmp_path / "2.jpg").write_bytes(sample_photo(40, 60))
 
-    submitted = read(run("submit", tmp_path, "--owner", OWNER, "--usable", "480p", "--wait", "--json"))
+    submitted = read(run("submit", tmp_path, "--owner", OWNER, "--wait", "--json"))
 
     assert [(each["job"]["function"], each["job"]["state"]) for each in submitted] == [
         ("clip", "done"),
@@ -189,6 +189,7 @@ def test_what_is_said_to_be_a_photo_is_made_as_one_and_rejected_with_the_reason(
     [
         (("--mute",), "bad_recipe: cut: it is for clips"),
         (("--preset", "hevc"), "unknown_ladder: there is no ladder 'hevc' for a photo"),
+        (("--usable", "480p"), "unknown_rendition: '480p' cannot be mandatory; a photo is published as a whole"),
     ],
 )
 def test_what_only_clips_have_is_refused_of_a_photo_before_it_is_stored(run, tmp_path, monkeypatch, options, says):

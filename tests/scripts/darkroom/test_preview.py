@@ -1,6 +1,7 @@
 """`darkroom preview`: the worker's bytes without a server, and what it says about what is wrong."""
 
 import json
+import subprocess
 from io import BytesIO
 
 import numpy as np
@@ -8,16 +9,20 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from config import LADDERS, Limits
+from config import CLIP_LADDERS, LADDERS, Limits
 from filters.compile import compile_recipe
 from filters.recipe import parse_recipe
 from jobs.job import OwnLook
+from pipeline.clip.render import render_clip
 from pipeline.photo import render_photo
+from pipeline.scratch import ORIGINAL, OUT
+from pipeline.services import Edits
 from scripts.darkroom.app import App
 from scripts.darkroom.main import darkroom
 from scripts.sample import sample_photo
 
 SIZE = 120, 170
+TINTS = ("rr=.5:gg=.5:bb=1", "rr=1:gg=.5:bb=.5", "rr=.5:gg=.5:bb=1")
 INVERTED = "LUT_1D_SIZE 2\n1 1 1\n0 0 0\n"
 
 
@@ -125,6 +130,79 @@ def test_a_look_of_the_ledger_is_asked_of_the_ledger(photo, inverted, monkeypatc
     assert "did you mean dusk" in run(photo, "--look", "dusc", code=4)
 
 
+# Clips
+
+
+@pytest.fixture
+def clip(tmp_path):
+    """Two seconds of blue with one of red between them, all in detail, as no poster frame is plain."""
+    file = tmp_path / "clip.mp4"
+    seconds = [f"testsrc2=s=160x120:r=10:d=1,hue=s=0,colorchannelmixer={tint}[{n}]" for n, tint in enumerate(TINTS)]
+    graph = f"{';'.join(seconds)};[0][1][2]concat=n=3,format=yuv420p"
+    subprocess.run(["ffmpeg", "-v", "error", "-filter_complex", graph, "-g", "5", file], check=True)
+    return file
+
+
+def is_red(file):
+    red, _, blue = pixels(file).mean(axis=(0, 1))
+    assert abs(red - blue) > 40
+    return red > blue
+
+
+@pytest.mark.parametrize(
+    ("options", "red"),
+    [
+        (["--trim", "1-2"], True),
+        (["--trim", "2-"], False),
+        (["--cover", 1.5], True),
+        (["--cover", 0], False),
+        (["--trim", "1-2", "--cover", 0], True),
+    ],
+)
+def test_of_a_clip_a_frame_is_shown_that_the_cut_keeps(clip, options, red):
+    run(clip, *options, "-o", "cut.jpg")
+
+    assert is_red("cut.jpg") == red
+
+
+def test_a_recipes_cut_counts_as_the_options_do(clip, tmp_path):
+    (tmp_path / "recipe.json").write_text('{"cut": {"start": 1, "end": 2}}')
+
+    run(clip, "--recipe", "recipe.json", "-o", "cut.jpg")
+
+    assert is_red("cut.jpg")
+
+
+def test_a_clips_preview_has_the_bytes_of_the_workers_poster(clip, tmp_path):
+    recipe = parse_recipe({"cut": {"start": 0.5}, "look": {"name": "juno"}, "adjustments": {"lux": 60}})
+    folder = tmp_path / "job"
+    (folder / OUT).mkdir(parents=True)
+    (folder / ORIGINAL).symlink_to(clip)
+    ladder = CLIP_LADDERS["standard"]
+    made = render_clip(folder, ladder, Limits(), Edits(recipe=recipe), (), lambda _: None, lambda _: None)
+
+    run(clip, "--trim", "0.5-", "--look", "juno", "--edit", "lux=60", "--width", 320, "-o", "poster.jpg")
+
+    poster = next(file.file for file in made.files if file.name == "w320")
+    assert (tmp_path / "poster.jpg").read_bytes() == (folder / OUT / poster).read_bytes()
+
+
+def test_before_and_after_of_a_clip_are_one_frame(clip, inverted):
+    run(clip, "--look", inverted, "--compare", "-o", "both.jpg")
+
+    both = pixels("both.jpg")
+    assert np.abs(both[:, :160] + both[:, -160:] - 255).mean() < 6
+
+
+def test_what_lies_outside_a_clip_is_refused_with_the_range(clip):
+    assert "leaves nothing of 3.00 s" in run(clip, "--trim", "8-9", code=1)
+
+
+@pytest.mark.parametrize("options", [["--trim", "0-1"], ["--cover", 0], ["--mute"]])
+def test_a_photo_has_no_cut(photo, options):
+    assert "it is for clips" in run(photo, *options, code=1)
+
+
 def test_a_photo_that_is_not_there_is_named(tmp_path):
     assert "'nowhere.jpg' does not exist" in run("nowhere.jpg", code=2)
 
@@ -132,7 +210,7 @@ def test_a_photo_that_is_not_there_is_named(tmp_path):
 def test_a_file_that_is_no_photo_is_refused_as_by_a_worker(tmp_path):
     (tmp_path / "text.jpg").write_text("no photo at all")
 
-    assert "looks like no photo" in run("text.jpg", code=1)
+    assert "looks like text" in run("text.jpg", code=1)
     assert not (tmp_path / "text-edited.jpg").exists()
 
 
