@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import click
+from click.core import ParameterSource
 from rich.table import Table
 
 from config import MisconfiguredError
@@ -56,9 +57,17 @@ def up(app: App, *, workers: int, clip: int | None, as_json: bool) -> None:
     stack = Stack.open(app.directory)
     stack.up()
     clip = min(workers, 1) if clip is None else clip
-    if workers or clip:
+    if stack.pool.running and not is_default("workers", "clip"):
+        click.echo("Workers run already, as many as they were; `darkroom down` first to change that.", err=True)
+    elif workers or clip:
         stack.pool.start(photo=workers, clip=clip)
     print_overview(look(app), as_json=as_json)
+
+
+def is_default(*options: str) -> bool:
+    """Whether none of these options of the command at hand was given."""
+    context = click.get_current_context()
+    return all(context.get_parameter_source(option) is ParameterSource.DEFAULT for option in options)
 
 
 @click.command()

@@ -255,6 +255,14 @@ def test_the_schema_is_up_to_date_after_up(run):
     assert read(run("db", "migrate", "--json")) == []
 
 
+def test_up_says_that_workers_which_run_stay_as_many_as_they_are(run):
+    asked, unasked = run("up", "--workers", 1), run("up")
+
+    assert asked.exit_code == unasked.exit_code == 0
+    assert "`darkroom down` first" in asked.stderr
+    assert "`darkroom down` first" not in unasked.stderr
+
+
 def test_one_sweep_by_hand_ends_well(staffed_stack):
     command = [sys.executable, "-c", "from scripts.darkroom.main import run; run()", "--dir", staffed_stack.directory]
 
