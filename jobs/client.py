@@ -20,7 +20,7 @@ from jobs.recipes import check_cut, own_look, read_recipe
 
 if TYPE_CHECKING:  # each is loaded by the first call that needs it
     from jobs.gearman import Dispatcher
-    from jobs.originals import Originals, UploadForm
+    from jobs.originals import Originals, PresignedUpload
 
 log = logging.getLogger(__name__)
 
@@ -54,13 +54,20 @@ class Client:
         """
         return cls(Settings.load())
 
-    def upload_form(self, owner_id: int, function: str = PHOTO) -> "UploadForm":
-        """A form by which a browser or app stores one original itself, whose `source_key` is then submitted.
+    def presign_upload(
+        self, owner_id: int, *, size_bytes: int, content_type: str, function: str = PHOTO
+    ) -> "PresignedUpload":
+        """A PUT by which a browser or app stores one original itself, whose `source_key` is then submitted.
 
-        `function` is "photo" or "clip", and decides how large it may be and of which content type. Raises Rejected
-        `unknown_function`.
+        It holds for this size and content type, at one key, once, and for a quarter of an hour. `function` is "photo"
+        or "clip".
+
+        Raises:
+            Rejected: `empty_file`, `too_many_bytes` (a clip may have more than a photo), `bad_content_type` or
+                `unknown_function`.
         """
-        return self._originals.get().form(checked_owner(owner_id), checked_function(function))
+        originals, function = self._originals.get(), checked_function(function)
+        return originals.presign(checked_owner(owner_id), size_bytes, content_type, function)
 
     def upload(self, owner_id: int, file: str | Path | bytes, key: str, function: str = PHOTO) -> str:
         """Store an original once per owner and `key`, the caller's own. Returns the source key to submit.

@@ -16,25 +16,34 @@ from jobs.errors import Rejected
 from jobs.job import CLIP, PHOTO
 from jobs.s3 import checksum_text, connect_s3, error_code, store_errors
 
-FORM_SECONDS = 15 * 60  # long enough for a slow phone, short enough that a leaked form is soon worthless
+UPLOAD_SECONDS = 15 * 60  # long enough for a slow phone, short enough that a leaked address is soon worthless
 CHUNK_BYTES = 1 << 20
-FAMILIES = {PHOTO: "image/", CLIP: "video/"}  # of content types, by function
-USUAL_TYPES = {PHOTO: "image/jpeg", CLIP: "video/mp4"}
+# Only names, which nobody believes: the bytes are read later. But what is stored is served by its name.
+ANIMATIONS = ("image/gif", "image/apng", "image/png", "image/webp")  # which may be photos and clips
+PHOTOS = (
+    *("image/jpeg", "image/heic", "image/heif", "image/heic-sequence", "image/heif-sequence"),
+    *("image/avif", "image/tiff", "image/bmp"),
+)
+MOVIES = (
+    *("video/mp4", "video/x-m4v", "video/quicktime", "video/3gpp", "video/3gpp2", "video/webm", "video/mp2t"),
+    *("video/matroska", "video/x-matroska", "video/avi", "video/x-msvideo", "video/vnd.avi"),
+)
+CONTENT_TYPES = {PHOTO: (*PHOTOS, *ANIMATIONS), CLIP: (*MOVIES, *ANIMATIONS)}  # by function
 NAMESPACE = uuid.UUID("0d8e4a53-6c1f-4b1e-9a2e-6f1d2c0b7a94")  # of keys that are made from a caller's
 
 
 @dataclass(frozen=True, kw_only=True)
-class UploadForm:
-    """A multipart/form-data POST that stores one original: the fields in this order, then the file as `file`.
+class PresignedUpload:
+    """A PUT by which a browser or app stores one original itself: to `url`, with exactly these `headers`, its bytes.
 
-    The browser or app may name another `Content-Type` that begins with `image/`, of a clip `video/`. Until it expires
-    the form can be posted again, and the last post stands: submit the key after the upload has ended.
+    The signature covers the key, the content type, the number of bytes and that nothing may lie there yet: the store
+    refuses another type, another size and a second upload, and after `expires_at` all. A browser states
+    `Content-Length` by itself and forbids a script to.
     """
 
     url: str
-    fields: Mapping[str, str]
+    headers: Mapping[str, str]
     source_key: str
-    bytes_limit: int
     expires_at: datetime
 
 
@@ -49,18 +58,22 @@ class Originals:
         self._limits = {PHOTO: settings.limits.photo_bytes, CLIP: settings.limits.clip_bytes}
         self._s3 = connect_s3(settings)
 
-    def form(self, owner_id: int, function: str = PHOTO) -> UploadForm:
-        """A form for one original, at a new key."""
+    def presign(self, owner_id: int, size_bytes: int, content_type: str, function: str = PHOTO) -> PresignedUpload:
+        """An upload of one original of this size and type, at a new key.
+
+        Raises:
+            Rejected: `empty_file`, `too_many_bytes`, or `bad_content_type`.
+        """
+        check_size(size_bytes, self._limits[function])
+        check_content_type(content_type, function)
         key = original_key(owner_id, uuid.uuid4())
-        expires_at = datetime.now(UTC) + timedelta(seconds=FORM_SECONDS)
-        limit = self._limits[function]
-        conditions = [["content-length-range", 1, limit], ["starts-with", "$Content-Type", FAMILIES[function]]]
-        post = self._s3.generate_presigned_post(self._bucket, key, Conditions=conditions, ExpiresIn=FORM_SECONDS)
-        return UploadForm(
-            url=post["url"],
-            fields={"Content-Type": USUAL_TYPES[function], **post["fields"]},  # only a name: the bytes are read later
+        expires_at = datetime.now(UTC) + timedelta(seconds=UPLOAD_SECONDS)
+        signed = {"ContentType": content_type, "ContentLength": size_bytes, "IfNoneMatch": "*"}
+        wanted = {"Bucket": self._bucket, "Key": key, **signed}
+        return PresignedUpload(
+            url=self._s3.generate_presigned_url("put_object", Params=wanted, ExpiresIn=UPLOAD_SECONDS),
+            headers={"Content-Type": content_type, "Content-Length": str(size_bytes), "If-None-Match": "*"},
             source_key=key,
-            bytes_limit=limit,
             expires_at=expires_at,
         )
 
@@ -158,10 +171,17 @@ def parse_address(address: str) -> tuple[str, str]:
 
 def check_size(size: int, limit: int) -> None:
     """Raise Rejected `empty_file` or `too_many_bytes` for a number of bytes that is not taken."""
-    if size == 0:
+    if size <= 0:
         raise Rejected("empty_file", "the file is empty")
     if size > limit:
         raise Rejected("too_many_bytes", f"{size:,} bytes are more than the {limit:,} that are taken")
+
+
+def check_content_type(content_type: str, function: str) -> None:
+    """Raise Rejected `bad_content_type` for a type that no original of this function has."""
+    if content_type not in CONTENT_TYPES[function]:
+        taken = ", ".join(CONTENT_TYPES[function])
+        raise Rejected("bad_content_type", f"{content_type!r} is no content type of a {function}; {taken} are")
 
 
 def opened(file: Path | bytes) -> BinaryIO:

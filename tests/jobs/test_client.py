@@ -383,7 +383,7 @@ def test_an_upload_is_stored_once_and_can_be_submitted(client):
     source_key = client.upload(OWNER, b"a photo", key="holiday-1")
 
     assert client.upload(OWNER, b"a photo", key="holiday-1") == source_key
-    assert client.upload_form(OWNER).source_key != source_key
+    assert client.presign_upload(OWNER, size_bytes=7, content_type="image/jpeg").source_key != source_key
     assert client.media(client.submit(OWNER, source_key).media_id).source_key == source_key
 
 
@@ -393,11 +393,18 @@ def test_an_upload_is_bounded_by_what_it_is_said_to_be(settings):
     key = uuid.uuid4().hex
 
     assert client.upload(OWNER, b"1234", key, "clip")
-    assert (client.upload_form(OWNER).bytes_limit, client.upload_form(OWNER, "clip").bytes_limit) == (3, 4)
-    with pytest.raises(Rejected) as caught:
-        client.upload(OWNER, b"1234", key)
-    assert caught.value.code == "too_many_bytes"
-    for store in (lambda: client.upload(OWNER, b"1", key, "hologram"), lambda: client.upload_form(OWNER, "hologram")):
+    assert client.presign_upload(OWNER, size_bytes=4, content_type="video/mp4", function="clip")
+    for store in (
+        lambda: client.upload(OWNER, b"1234", key),
+        lambda: client.presign_upload(OWNER, size_bytes=4, content_type="image/jpeg"),
+    ):
+        with pytest.raises(Rejected) as caught:
+            store()
+        assert caught.value.code == "too_many_bytes"
+    for store in (
+        lambda: client.upload(OWNER, b"1", key, "hologram"),
+        lambda: client.presign_upload(OWNER, size_bytes=1, content_type="image/jpeg", function="hologram"),
+    ):
         with pytest.raises(Rejected) as caught:
             store()
         assert caught.value.code == "unknown_function"

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import time
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ import urllib3
 
 from config import Limits
 from jobs.errors import Rejected, StoreUnavailable
-from jobs.originals import Originals, UploadForm, checksum, opened
+from jobs.originals import Originals, PresignedUpload, checksum, opened
 from jobs.s3 import connect_s3
 
 pytestmark = pytest.mark.server
@@ -45,19 +46,15 @@ def stored(s3, settings, source_key: str) -> bytes:
     return s3.get_object(Bucket=settings.s3_bucket, Key=source_key)["Body"].read()
 
 
-def post(form: UploadForm, data: bytes, content_type: str = "image/jpeg", **instead: str) -> int:
-    """Send the form as a browser does; returns the HTTP status."""
-    fields = {**form.fields, "Content-Type": content_type, **instead, "file": ("IMG_1.jpg", data, content_type)}
-    return urllib3.request("POST", form.url, fields=fields).status
+def is_stored(s3, settings, source_key: str) -> bool:
+    return "Contents" in s3.list_objects_v2(Bucket=settings.s3_bucket, Prefix=source_key)
 
 
-def test_a_form_is_complete_as_it_is(originals, s3, settings):
-    form = originals.form(OWNER)
-
-    status = urllib3.request("POST", form.url, fields={**form.fields, "file": ("IMG_1.heic", b"bytes")}).status
-
-    assert status == 204
-    assert stored(s3, settings, form.source_key) == b"bytes"
+def send(upload: PresignedUpload, data: bytes, url: str | None = None, **instead: str) -> int:
+    """Send the bytes as a browser does, which states their number by itself; returns the HTTP status."""
+    headers = {name: value for name, value in upload.headers.items() if name != "Content-Length"}
+    headers |= {name.replace("_", "-"): value for name, value in instead.items()}
+    return urllib3.request("PUT", url or upload.url, body=data, headers=headers, retries=False).status
 
 
 def test_an_original_is_stored_under_a_private_key_without_a_users_text(originals, s3, settings):
@@ -208,53 +205,134 @@ def test_a_store_that_does_not_take_it_is_unavailable_and_the_message_names_the_
         Originals(dataclasses.replace(settings, **wrong)).put(OWNER, "key", b"bytes")
 
 
-def test_a_form_stores_what_is_posted_at_its_own_new_key(originals, s3, settings):
-    form, other = originals.form(OWNER), originals.form(OWNER)
-
-    assert post(form, b"bytes") == 204
-    assert stored(s3, settings, form.source_key) == b"bytes"
-    assert re.fullmatch(r"o/7/[0-9a-f]{32}", form.source_key)
-    assert form.source_key != other.source_key
+@pytest.fixture
+def upload(originals):
+    """An upload of five bytes of JPEG."""
+    return originals.presign(OWNER, 5, "image/jpeg")
 
 
-def test_a_clips_form_takes_a_clips_bytes_and_no_other_type(originals):
-    form = originals.form(OWNER, "clip")
+def test_an_upload_stores_what_is_sent_at_its_own_new_key(originals, s3, settings, upload):
+    other = originals.presign(OWNER, 5, "image/jpeg")
 
-    assert form.bytes_limit == CLIP_LIMIT
-    assert form.fields["Content-Type"].startswith("video/")
-    assert post(form, b"x" * CLIP_LIMIT, "video/quicktime") == 204
-    assert post(form, b"x" * (CLIP_LIMIT + 1), "video/mp4") == 400
-    assert post(form, b"x", "image/jpeg") == 403
-    assert post(originals.form(OWNER), b"x", "video/mp4") == 403
+    assert send(upload, b"bytes") == 200
+    assert stored(s3, settings, upload.source_key) == b"bytes"
+    assert re.fullmatch(r"o/7/[0-9a-f]{32}", upload.source_key)
+    assert upload.source_key != other.source_key
 
 
-def test_a_form_takes_the_limit_and_nothing_above_or_empty(originals):
-    form = originals.form(OWNER)
+@pytest.mark.parametrize("data", [b"", b"byte", b"bytes!", b"x" * LIMIT])
+def test_an_upload_takes_the_very_number_of_bytes_that_was_signed(s3, settings, upload, data):
+    assert send(upload, data) == 403
+    assert not is_stored(s3, settings, upload.source_key)
 
-    assert form.bytes_limit == LIMIT
-    assert post(form, b"x" * (LIMIT + 1)) == 400
-    assert post(form, b"") == 400
-    assert post(form, b"x" * LIMIT) == 204
+
+def test_an_upload_whose_bytes_are_not_counted_beforehand_is_refused(s3, settings, upload):
+    headers = {"Content-Type": "image/jpeg", "If-None-Match": "*"}
+    pieces = iter([b"bytes", b"and more"])
+
+    status = urllib3.request("PUT", upload.url, body=pieces, headers=headers, retries=False).status
+
+    assert status == 403
+    assert not is_stored(s3, settings, upload.source_key)
 
 
 @pytest.mark.parametrize(
     "instead",
     [
-        {"content_type": "text/html"},
-        {"content_type": "imageless"},
-        {"key": "o/8/0123456789abcdef0123456789abcdef"},
-        {"key": "m/1/rendition.jpg"},
-        {"x-amz-signature": "0" * 64},
+        {"Content_Type": "text/html"},
+        {"Content_Type": "image/png"},
+        {"If_None_Match": '"another"'},
+        {"x_amz_acl": "public-read"},
+        {"x_amz_meta_name": "value"},
+        {"x_amz_copy_source": "/darkroom/o/8/0123456789abcdef0123456789abcdef"},
     ],
 )
-def test_a_form_serves_no_other_type_or_key_or_signer(originals, instead):
-    assert post(originals.form(OWNER), b"bytes", **instead) == 403
+def test_an_upload_serves_no_other_headers_than_were_signed(s3, settings, upload, instead):
+    assert send(upload, b"bytes", **instead) == 403
+    assert not is_stored(s3, settings, upload.source_key)
 
 
-def test_a_form_tells_until_when_it_holds(originals):
-    left = originals.form(OWNER).expires_at - datetime.now(UTC)
+def test_an_upload_cannot_be_sent_without_the_condition(s3, settings, upload):
+    headers = {"Content-Type": "image/jpeg"}
+
+    assert urllib3.request("PUT", upload.url, body=b"bytes", headers=headers, retries=False).status == 403
+    assert not is_stored(s3, settings, upload.source_key)
+
+
+@pytest.mark.parametrize("key", ["o/8/0123456789abcdef0123456789abcdef", "m/1/rendition.jpg"])
+def test_an_upload_serves_no_other_key(s3, settings, upload, key):
+    assert send(upload, b"bytes", upload.url.replace(upload.source_key, key)) == 403
+    assert not is_stored(s3, settings, key)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "POST"])
+def test_an_upload_serves_nothing_else(upload, method):
+    send(upload, b"bytes")
+
+    assert urllib3.request(method, upload.url, retries=False).status in (403, 404, 405)
+
+
+@pytest.mark.parametrize("again", [b"bytes", b"other"])
+def test_an_upload_is_taken_once(s3, settings, upload, again):
+    assert send(upload, b"bytes") == 200
+
+    assert send(upload, again) == 412
+    assert stored(s3, settings, upload.source_key) == b"bytes"
+
+
+def test_of_many_who_race_with_one_upload_one_wins(originals, s3, settings):
+    size = 900
+    upload = originals.presign(OWNER, size, "image/jpeg")
+    bodies = [bytes([place]) * size for place in range(8)]
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(lambda body: send(upload, body), bodies))
+
+    assert sorted(statuses) == [200] + [412] * 7
+    assert stored(s3, settings, upload.source_key) == bodies[statuses.index(200)]
+
+
+@pytest.mark.parametrize(
+    ("size", "content_type", "function", "code"),
+    [
+        (0, "image/jpeg", "photo", "empty_file"),
+        (-1, "image/jpeg", "photo", "empty_file"),
+        (LIMIT + 1, "image/jpeg", "photo", "too_many_bytes"),
+        (CLIP_LIMIT + 1, "video/mp4", "clip", "too_many_bytes"),
+        (5, "video/mp4", "photo", "bad_content_type"),
+        (5, "image/jpeg", "clip", "bad_content_type"),
+        (5, "image/svg+xml", "photo", "bad_content_type"),
+        (5, "image/jpeg\r\nx-amz-acl: public-read", "photo", "bad_content_type"),
+    ],
+)
+def test_an_upload_of_what_is_not_taken_is_not_signed(originals, size, content_type, function, code):
+    with pytest.raises(Rejected) as caught:
+        originals.presign(OWNER, size, content_type, function)
+
+    assert caught.value.code == code
+
+
+def test_a_photo_and_a_clip_may_have_as_many_bytes_as_each_may(originals):
+    photo = originals.presign(OWNER, LIMIT, "image/heic")
+    clip = originals.presign(OWNER, CLIP_LIMIT, "video/quicktime", "clip")
+
+    assert send(photo, b"x" * LIMIT) == 200
+    assert send(clip, b"x" * CLIP_LIMIT) == 200
+
+
+def test_an_upload_tells_until_when_it_holds(upload):
+    left = upload.expires_at - datetime.now(UTC)
 
     assert timedelta(minutes=14) < left <= timedelta(minutes=15)
+
+
+def test_an_upload_is_refused_after_that(originals, s3, settings, monkeypatch):
+    monkeypatch.setattr("jobs.originals.UPLOAD_SECONDS", 1)
+    upload = originals.presign(OWNER, 5, "image/jpeg")
+    time.sleep(2.5)
+
+    assert send(upload, b"bytes") == 403
+    assert not is_stored(s3, settings, upload.source_key)
 
 
 def test_the_checksum_is_the_one_that_s3_writes():
