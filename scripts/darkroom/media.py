@@ -11,7 +11,7 @@ from filters.recipe import Recipe
 from jobs.job import CLIP, Lane, Media, Rendition
 from jobs.s3 import connect_s3
 from pipeline.s3 import S3Store
-from scripts.darkroom.app import App, Group, json_option, preset_option, print_json
+from scripts.darkroom.app import App, Failure, Group, json_option, preset_option, print_json
 from scripts.darkroom.edits import cut_data, cut_options, edit_options, recipe_of_options
 from scripts.darkroom.show import clip_line, console, rendition_table, size
 
@@ -54,7 +54,10 @@ def show_media(app: App, media_id: int, *, open_it: bool, as_json: bool) -> None
 @click.pass_obj
 def fetch_media(app: App, media_id: int, out: Path) -> None:
     """Fetch a media's renditions from the store into a folder. A clip's playlists play from there."""
-    for file in fetch(app, app.client.media(media_id), out):
+    record = app.client.media(media_id)
+    if not record.renditions:
+        raise Failure(f"Media {media_id} is {record.state}: it has no renditions that could be fetched.", 1)
+    for file in fetch(app, record, out):
         click.echo(f"{file}  {size(file.stat().st_size)}")
 
 
@@ -195,6 +198,8 @@ def renamed(text: str, names: Iterable[tuple[str, str]]) -> str:
 
 def recipe_line(record: Media) -> str:
     """By which recipe a generation was made, in words."""
+    if not record.generation:
+        return "nothing made of it yet"
     return f"recipe {json.dumps(record.recipe)}" if record.recipe else "no edits"
 
 

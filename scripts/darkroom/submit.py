@@ -58,8 +58,8 @@ class Handover:
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="FILE|FOLDER|s3://BUCKET/KEY…")
 @click.option("--owner", required=True, type=OWNER, help="Whose photo or clip it is: a user's number.")
-@click.option("--photo", "function", flag_value=PHOTO, help="They are photos, whatever their bytes say.")
-@click.option("--clip", "function", flag_value=CLIP, help="They are clips: what moves and could be a photo, as a GIF.")
+@click.option("--photo", is_flag=True, help="They are photos, whatever their bytes say.")
+@click.option("--clip", is_flag=True, help="They are clips: what moves and could be a photo, as a GIF.")
 @preset_option
 @edit_options
 @cut_options
@@ -92,7 +92,8 @@ def submit(
     sources: tuple[str, ...],
     *,
     owner: int,
-    function: str | None,
+    photo: bool,
+    clip: bool,
     ladder: str,
     look: str | None,
     strength: float | None,
@@ -119,13 +120,17 @@ def submit(
     darkroom submit cat.jpg --owner 7 --key upload-4711
     """
     found = list(expand(sources))
+    if photo and clip:
+        raise click.UsageError("--photo and --clip exclude each other: leave both out, and each file says what it is.")
+    if key == "":
+        raise click.UsageError("--key is empty: give it a text, or leave it out.")
     if key and len(found) > 1:
         raise click.UsageError(f"--key names one job, but there are {len(found)} files. Leave it out, or submit one.")
     cut = cut_data(trim, mute=mute, cover=cover)
     recipe = recipe_of_options(look, strength, edits, file, own_looks=None, cut=cut)
     order = Handover(
         owner=owner,
-        function=function,
+        function=PHOTO if photo else CLIP if clip else None,
         ladder=ladder,
         mandatory=checked_mandatory(usable, ladder, CLIP) if usable else (),
         recipe=app.client.check_recipe(recipe, CLIP),  # before anything is stored; whether it is one is seen later
@@ -146,7 +151,7 @@ def fail_for(results: Sequence[Submission]) -> None:
     """End with the gravest exit code, unless all went well."""
     bad = [result for result in results if result.exit_code]
     if bad:
-        message = f"{len(bad)} of {len(results)} did not come back as renditions; their lines say why."
+        message = f"{len(bad)} of {len(results)} did not go well; their lines say why."
         raise Failure(message, max(result.exit_code for result in bad))
 
 
@@ -275,7 +280,7 @@ def print_results(results: list[Submission], *, detailed: bool) -> None:
     screen = console()
     for result in results:
         screen.print(headline(result), soft_wrap=True)
-        if detailed and result.media:
+        if detailed and result.media and result.media.renditions:
             screen.print(rendition_table(result.media))
 
 
@@ -286,4 +291,5 @@ def headline(result: Submission) -> str:
         return f"[red]refused[/]  {source}  {escape(result.error or '')}"
     job = result.job
     reason = result.error or (f"{job.code}: {job.reason}" if job.code else "")
-    return f"{state(job.state)}  {source}  job {job.job_id}  media {job.media_id}  {escape(reason)}".rstrip()
+    again = f"run it again with `darkroom job retry {job.job_id}`" if job.state is JobState.CANCELLED else ""
+    return f"{state(job.state)}  {source}  job {job.job_id}  media {job.media_id}  {escape(reason)}{again}".rstrip()

@@ -60,6 +60,29 @@ def test_ids_are_strings_in_json_because_they_exceed_what_a_double_can_count(run
     assert int(submitted["job"]["job_id"]) > 2**53
 
 
+@pytest.mark.parametrize(("words", "says"), [(("--photo", "--clip"), "exclude each other"), (("--key", ""), "empty")])
+def test_options_that_make_no_sense_are_refused_before_anything_is_stored(run, photo, words, says):
+    refused = run("submit", photo, "--owner", 7, *words)
+
+    assert refused.exit_code == 2
+    assert says in refused.stderr
+
+
+def test_who_submits_a_cancelled_file_again_is_told_how_to_run_it(photo, stack):
+    def asked(*words):
+        return CliRunner().invoke(darkroom, ["--dir", str(stack.directory), *map(str, words)])
+
+    (submitted,) = read(asked("submit", photo, "--owner", 7, "--json"))
+    asked("job", "cancel", submitted["job"]["job_id"])
+
+    again = asked("submit", photo, "--owner", 7)
+    fetched = asked("media", "fetch", submitted["job"]["media_id"])
+
+    assert f"darkroom job retry {submitted['job']['job_id']}" in again.output
+    assert fetched.exit_code == 1
+    assert "no renditions" in fetched.stderr
+
+
 def test_the_same_file_again_is_the_same_job(run, photo):
     first, again = (read(run("submit", photo, "--owner", 7, "--json")) for _ in range(2))
 

@@ -46,7 +46,7 @@ def test_up_starts_a_clip_worker_beside_photo_workers_unless_told_otherwise(monk
     calls = []
 
     class Stack:
-        pool = type("Pool", (), {"start": lambda self, **counts: calls.append(counts)})()
+        pool = type("Pool", (), {"running": False, "start": lambda self, **counts: calls.append(counts)})()
         open = classmethod(lambda cls, directory: cls())
 
         def up(self):
