@@ -1,6 +1,7 @@
 """ffmpeg's arguments for what is planned of a clip: its inputs, and the graph of filters between them. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 from config import Limits
@@ -16,6 +17,14 @@ PATIENCE_SECONDS = 0.25  # what may be missing at a clip's end; then its last pi
 SEEKABLE = frozenset(("mov", "matroska", "avi"))  # containers with an index, in which ffmpeg finds a frame exactly
 SEE_THROUGH = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # decoders that also read what ffmpeg's own leave out: alpha
 ONE_THREAD = ("-threads", "1", "-filter_complex_threads", "1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tap:
+    """Filters from a rung's pictures to an output beside the rungs, and how wide it has to be for them."""
+
+    width: int
+    filters: str
 
 
 def decode_arguments(
@@ -67,13 +76,12 @@ def transcode_arguments(  # noqa: PLR0913
     frames = count_frames(span, rate)
     largest = rungs[0].width, rungs[0].height
     base = (edited.width, edited.height) if edited else largest
-    taps = [tap(rung, place, base) for place, rung in enumerate(rungs)]
+    beside = []
     if preview:
-        taps.append(preview_tap(base, largest, frames, rate, ladder.preview))
+        beside.append(preview_tap(largest, frames, rate, ladder.preview))
     if strip and ladder.strip:
-        taps.append(strip_tap(plan_sprites(*largest, frames, rate, ladder.strip)))
-    graph = [f"{pictures(source, span, base, rate, edited)},split={len(taps)}{labels(len(taps))}"]
-    graph += [f"[t{place}]{filters}" for place, filters in enumerate(taps)]
+        beside.append(strip_tap(plan_sprites(*largest, frames, rate, ladder.strip)))
+    graph = [pictures(source, span, base, rate, edited), *cascade(rungs, base, beside)]
     if level and source.sound:
         graph.append(sound(source, source.sound.index, span, float(frames / rate), ladder, level, 1 if edited else 0))
     return [
@@ -154,41 +162,52 @@ def paced(source: Source, span: Span, rate: Fraction) -> list[str]:
 def pictures(source: Source, span: Span, base: tuple[int, int], rate: Fraction, edited: Frames | None) -> str:
     """The pictures that all else is made of, at the size `base`."""
     if edited:
-        return "[0:0]setparams=range=tv:colorspace=bt709,setsar=1"
+        return "[0:0]setparams=range=tv:colorspace=bt709,setsar=1[s0]"
     chain = [*in_time(source, span), *paced(source, span, rate), *bring_home(source, *base)]
-    return f"[0:{source.video.index}]{','.join(chain)}"
+    return f"[0:{source.video.index}]{','.join(chain)}[s0]"
 
 
-def labels(count: int) -> str:
-    """The names of a split's outputs."""
-    return "".join(f"[t{place}]" for place in range(count))
+def cascade(rungs: Sequence[Rung], base: tuple[int, int], beside: Sequence[Tap]) -> Iterator[str]:
+    """Each rung's pictures made of the next larger rung's, and what stands beside them of the smallest that will do.
 
-
-def tap(rung: Rung, place: int, base: tuple[int, int]) -> str:
-    """A rung's pictures."""
-    return f"{resized(base, rung.width, rung.height)}[v{place}]"
+    So the scaler reads less, and what it makes of a picture that is reduced already is as sharp. The pictures of the
+    size `base` come in as `[s0]`, the rungs' leave as `[v0]`, `[v1]` and so on.
+    """
+    hosts = [max(n for n, rung in enumerate(rungs) if n == 0 or rung.width >= tap.width) for tap in beside]
+    for place, rung in enumerate(rungs):
+        fed = [f"[b{n}]" for n, host in enumerate(hosts) if host == place]
+        further = [f"[s{place + 1}]"] if rung is not rungs[-1] else []
+        size = rung.width, rung.height
+        outputs = "".join([f"[v{place}]", *further, *fed])
+        yield f"[s{place}]{resized(base, *size)},split={1 + len(further) + len(fed)}{outputs}"
+        base = size
+    yield from (f"[b{n}]{tap.filters}" for n, tap in enumerate(beside))
 
 
 def resized(base: tuple[int, int], width: int, height: int) -> str:
     """From one size to another in BT.709."""
-    return "null" if base == (width, height) else f"scale={width}:{height}:flags={FLAGS},setsar=1"
+    return "null" if base == (width, height) else scaled(width, height)
 
 
-def preview_tap(
-    base: tuple[int, int], largest: tuple[int, int], frames: int, rate: Fraction, preset: PreviewPreset
-) -> str:
+def scaled(width: int, height: int) -> str:
+    """To a size in the colours it is in; what has that size already passes."""
+    return f"scale={width}:{height}:flags={FLAGS},setsar=1"
+
+
+def preview_tap(largest: tuple[int, int], frames: int, rate: Fraction, preset: PreviewPreset) -> Tap:
     """The beginning, small and slow, of the proportions of the largest rung."""
     slow = min(rate, Fraction(preset.frames_per_second))
     count = max(1, round(min(frames / rate, Fraction(preset.seconds)) * slow))
     width, height = rung_size(*largest, preset.short_side)
-    return f"trim=end={preset.seconds:g},fps={slow},trim=end_frame={count},{resized(base, width, height)}[preview]"
+    paced = f"trim=end={preset.seconds:g},fps={slow},trim=end_frame={count}"
+    return Tap(width=width, filters=f"{paced},{scaled(width, height)}[preview]")
 
 
-def strip_tap(sprites: Sprites) -> str:
+def strip_tap(sprites: Sprites) -> Tap:
     """Every so-manieth picture, small, as RGB."""
     chosen = f"select='not(mod(n\\,{sprites.every}))'"
     rgb = f"scale={sprites.width}:{sprites.height}:flags={FLAGS}:in_color_matrix=bt709:in_range=tv:out_range=pc"
-    return f"{chosen},{rgb},format=rgb24[strip]"
+    return Tap(width=sprites.width, filters=f"{chosen},{rgb},format=rgb24[strip]")
 
 
 def sound(source: Source, stream: int, span: Span, seconds: float, ladder: ClipLadder, level: Level, place: int) -> str:

@@ -1,9 +1,11 @@
 """What is to be made of a clip, as values."""
 
+import re
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ from pipeline.clip.filters import bring_home
 from pipeline.clip.loudness import Level
 from pipeline.clip.model import Sound, Source, Video
 from pipeline.clip.plan import Frames, Span, count_frames, frame_rate, plan_batches, plan_rungs, plan_span, plan_sprites
+from pipeline.clip.probe import probe
 
 LADDER = CLIP_LADDERS["standard"]
 VIDEO = Video(
@@ -83,6 +86,24 @@ def test_the_scaler_is_told_no_matrix_to_go_to_that_it_is_in_lest_it_copy_every_
     assert any("out_color_matrix=bt709" in step for step in chain) is told
 
 
+def test_each_rung_is_made_of_the_next_larger_and_what_is_small_of_the_smallest_that_will_do():
+    graph = option(transcode(), "-filter_complex")
+    steps = dict(re.findall(r"\[(s\d|b\d)\]([^;]*)", graph))
+
+    assert steps["s0"] == "null,split=2[v0][s1]"
+    assert re.fullmatch(r"scale=720:1280:.*split=2\[v1\]\[s2\]", steps["s1"])
+    assert re.fullmatch(r"scale=480:854:.*split=3\[v2\]\[b0\]\[b1\]", steps["s2"])
+    assert (steps["b0"][-9:], steps["b1"][-7:]) == ("[preview]", "[strip]")
+
+
+def test_what_is_small_is_never_made_of_something_smaller():
+    ladder = replace(LADDER, rungs=(LADDER.rungs[0], replace(LADDER.rungs[2], name="240p", short_side=240)))
+    graph = option(transcode(ladder=ladder), "-filter_complex")
+
+    assert "[s0]null,split=3[v0][s1][b0]" in graph  # a preview of 320 pixels
+    assert re.search(r"\[s1\]scale=240:\d+:flags=lanczos,setsar=1,split=2\[v1\]\[b1\]", graph)
+
+
 def test_another_codec_is_another_rung():
     assert [rung.preset.name for rung in plan_rungs(320, 180, CLIP_LADDERS["hevc"].rungs)] == ["480p", "720p-hevc"]
 
@@ -125,10 +146,38 @@ def test_a_clip_of_one_frame_is_kept_whole():
 
 @pytest.mark.parametrize(
     ("own", "made"),
-    [(29.97002997, Fraction(30000, 1001)), (23.976023976, Fraction(24000, 1001)), (25.0, 25), (120.0, 30), (30.01, 30)],
+    [(29.97002997, Fraction(30000, 1001)), (23.976023976, Fraction(24000, 1001)), (25.0, 25), (7.5, Fraction(15, 2))],
 )
 def test_the_frame_rate_is_the_clips_own_up_to_the_ladders(own, made):
     assert frame_rate(replace(SOURCE, frames_per_second=own), LADDER) == made
+
+
+@pytest.mark.parametrize(
+    ("own", "made"),
+    [
+        *((48.0, 24), (50.0, 25), (60.0, 30), (100.0, 25), (120.0, 30), (240.0, 30)),
+        (59.94005994, Fraction(30000, 1001)),
+        (119.88011988, Fraction(30000, 1001)),
+        *((30.01, 30), (40.0, 30), (47.95, 30), (66.0, 30)),  # too few would be left
+    ],
+)
+def test_of_more_every_so_manieth_picture_is_kept_if_enough_are_left(own, made):
+    assert frame_rate(replace(SOURCE, frames_per_second=own), LADDER) == made
+
+
+@pytest.mark.parametrize(("own", "every"), [(50, 2), (60, 2), (100, 4), (120, 4)])
+def test_pictures_that_are_kept_are_evenly_apart(own, every, ffmpeg, tmp_path):
+    shades = f"color=black:s=64x48:r={own}:d=0.5,geq=lum='16+2*N':cb=128:cr=128"  # each a grey of its own
+    ffmpeg("-f", "lavfi", "-i", shades, "-c:v", "libx264", "-qp", "0", "-preset", "ultrafast", tmp_path / "clip.mp4")
+    source = probe(tmp_path / "clip.mp4", Limits())
+    rate = frame_rate(source, LADDER)
+
+    arguments = decode_arguments(source, plan_span(source, Cut()), 64, 48, rate, Limits())
+    frames = np.frombuffer(ffmpeg(*arguments), np.uint8).reshape(-1, 48 * 3 // 2, 64)
+
+    steps = np.diff(frames[:, 0, 0].astype(int))
+    assert len(frames) == own // every // 2
+    np.testing.assert_allclose(steps[:-1], 2 * every, atol=1)
 
 
 def test_what_loops_is_played_at_the_ladders_rate_because_each_picture_has_a_delay_of_its_own():
