@@ -12,6 +12,7 @@ from pipeline.clip.model import Source
 
 SHORTEST_SECONDS = 0.1  # a cut that leaves less is a mistake
 FINEST_RATE = 1001  # the denominator of 30000/1001 and its kind
+SMOOTH_RATE = 24  # pictures a second: a film's
 TALLEST_SPRITE = 4  # times the width that all have
 
 
@@ -129,10 +130,15 @@ def even(side: float) -> int:
 def frame_rate(source: Source, ladder: ClipLadder) -> Fraction:
     """Pictures a second of all that is made: the original's average, at most the ladder's.
 
-    What loops has any delay between two pictures, so that an average would lose some.
+    Of more, every second or third picture and so on is kept, if enough are left: 25 of 50. At 30 of 50 some would be
+    a picture apart and some two, and motion jerks. What loops has any delay between two pictures, so that an average
+    would lose some.
     """
-    most = Fraction(ladder.frames_per_second)
-    return most if source.loops else min(most, exact(source.frames_per_second))
+    own, most = exact(source.frames_per_second), Fraction(ladder.frames_per_second)
+    if source.loops:
+        return most
+    kept = own / max(1, math.ceil(own / most))
+    return kept if own <= most or kept >= SMOOTH_RATE else most
 
 
 def exact(frames_per_second: float | Fraction) -> Fraction:
