@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -26,12 +26,13 @@ from config import Limits, Settings
 from jobs.errors import DarkroomError, Rejected
 from jobs.job import CLIP
 from pipeline.clip.sniff import HEAD_BYTES
-from pipeline.scratch import ORIGINAL, Scratch
+from pipeline.scratch import ORIGINAL, OUT, Scratch
 from pipeline.services import ClipRequest, Edits
 from scripts.darkroom.kind import told_function
 from workers.child import RENDERER, ROOT
 from workers.clip_child import CLIP_RENDERER
-from workers.hands import ClipHands, PhotoHands
+from workers.clip_wire import LOOK
+from workers.hands import ClipHands, Options, PhotoHands
 from workers.sandbox import resident_bytes
 
 LADDER = "standard"
@@ -40,10 +41,13 @@ MEMORY_HIGH = re.compile(r"VmHWM:\s+(\d+) kB")
 STRACE = ("strace", "-f", "--seccomp-bpf", "-qq", "-ttt", "-y", "-s", "4096")
 WATCHED = "trace=open,openat,openat2,creat,socket,connect,bind,sendto"
 OPENED = re.compile(r'\d+ +(?P<at>[\d.]+) (?:open|creat|openat2?)\((?:[^<"]+<(?P<folder>[^>]*)>, )?"(?P<name>[^"]*)"')
+TRACED = re.compile(r"(\d+) ")  # the process whose line it is
+OF_PROCESS = re.compile(r"/proc/(\d+)/")
 ASKED_NETWORK = re.compile(r"\d+ +(?P<at>[\d.]+) (?:socket|connect|bind|sendto)\(.*AF_(?:INET|NETLINK|PACKET|UNIX)")
+CONTENT_NAMED = re.compile(r"[0-9a-f]{32}\.\w+")
 CREATING = ("O_CREAT", "creat(")
 SYSTEM = (
-    *("/usr/", "/lib/", "/lib64/", "/etc/ld.so.", "/etc/localtime", "/sys/devices/system/", "/sys/fs/cgroup/"),
+    *("/usr/", "/lib/", "/lib64/", "/etc/ld.so.", "/etc/localtime", "/etc/gcrypt/", "/sys/devices/system/"),
     *("/proc/self/", "/proc/stat", "/proc/meminfo", "/proc/cpuinfo", "/proc/filesystems", "/proc/sys/"),
     *("/dev/null", "/dev/urandom", "/dev/random", "/memfd:"),
     *(f"{prefix}/" for prefix in (sys.prefix, sys.base_prefix)),
@@ -95,15 +99,15 @@ def opened_rooms(limits: Limits) -> Iterator[Rooms]:
     with tempfile.TemporaryDirectory(prefix="darkroom-judged-") as made:
         log = Path(made, "trace") if shutil.which(STRACE[0]) else None
         tracer = (*STRACE, "-e", WATCHED, "-A", "-o", str(log)) if log else ()
-        worn = {"jobs": Settings.hands_jobs, "memory_bytes": Settings.hands_memory_bytes}
-        photos = PhotoHands(limits, **worn, command=(*tracer, *RENDERER))
-        clips = ClipHands(limits, **worn, command=(*tracer, *CLIP_RENDERER))
-        try:
-            with Scratch.opened(Path(made, "scratch"), reserve_bytes=1) as scratch:
+        worn = Options(jobs=Settings.hands_jobs, memory_bytes=Settings.hands_memory_bytes)
+        with Scratch.opened(Path(made, "scratch"), reserve_bytes=1) as scratch:
+            photos = PhotoHands(limits, **worn, command=(*tracer, *RENDERER))
+            clips = ClipHands(limits, scratch.folder, **worn, command=(*tracer, *CLIP_RENDERER))
+            try:
                 yield Rooms(limits=limits, photos=photos, clips=clips, scratch=scratch, log=log)
-        finally:
-            photos.close()
-            clips.close()
+            finally:
+                photos.close()
+                clips.close()
 
 
 def judge(file: Path, rooms: Rooms) -> Judgement:
@@ -147,7 +151,7 @@ def watched(
         verdict, code, reason = ended(render)
     seconds = time.monotonic() - ticking
     lines = traced(rooms.log, began, time.time())
-    foreign, asked = foreign_names(lines, folder), asked_network(lines)
+    foreign, asked = foreign_names(lines, folder, apart=peak.apart), asked_network(lines)
     return Judgement(
         file=file.name,
         function=function,
@@ -179,6 +183,7 @@ class Peak:
 
     def __init__(self) -> None:
         self.bytes = 0
+        self.apart = False  # whether they are in a process namespace of their own
         for process in descendants(os.getpid()):
             with suppress(OSError):
                 Path(f"/proc/{process}/clear_refs").write_text("5")  # its high-water mark begins anew: proc(5)
@@ -191,6 +196,7 @@ class Peak:
         """See how much one of those that still run ever held meanwhile."""
         for process in descendants(os.getpid()):
             with suppress(OSError):
+                self.apart |= Path(f"/proc/{process}/ns/pid").readlink() != Path("/proc/self/ns/pid").readlink()
                 high = MEMORY_HIGH.search(Path(f"/proc/{process}/status").read_text())
                 self.bytes = max(self.bytes, 1024 * int(high[1])) if high else self.bytes
 
@@ -233,23 +239,34 @@ def traced(log: Path | None, began: float, until: float) -> list[str]:
     return [line for fields, line in stamped if len(fields) == 3 and began <= float(fields[1]) <= until]
 
 
-def foreign_names(lines: Iterable[str], folder: Path | None) -> list[str]:
+def foreign_names(lines: Sequence[str], folder: Path | None, *, apart: bool) -> list[str]:
     """The files that were asked for, there or not, and are neither the system's nor the job's own.
 
-    Own are the original, and what was made in the job's folder.
+    Own are the original, what was made in the job's folder, and what the kernel tells of the hands' own processes;
+    with `apart` it tells them of no others.
     """
     own = {os.path.join(folder, ORIGINAL)} if folder else set()  # noqa: PTH118 - names, perhaps of nothing
+    own |= {f"{folder}/{name}" for name in (OUT, LOOK)}
+    processes = {traced[1] for line in lines if (traced := TRACED.match(line))}
     foreign = []
     for line in lines:
         opened = OPENED.match(line)
         if not opened:
             continue
         name = os.path.normpath(os.path.join(opened["folder"] or folder or "/", opened["name"]))  # noqa: PTH118
-        if folder and any(sign in line for sign in CREATING) and name.startswith(f"{folder}/"):
+        if folder and name.startswith(f"{folder}/") and is_made(line, name, own):
             own.add(name)
-        if name not in own and name != str(folder) and not f"{name}/".startswith(SYSTEM):
+        of_process = OF_PROCESS.match(name)
+        of_own = of_process and (apart or of_process[1] in processes)
+        if name not in own and not f"{name}/".startswith(SYSTEM) and not of_own:
             foreign.append(name)
     return foreign
+
+
+def is_made(line: str, name: str, own: Collection[str]) -> bool:
+    """Whether a file is made by this call, or was linked from what was made, by the name of its content, into `out`."""
+    named = os.path.basename(os.path.dirname(name)) == OUT and CONTENT_NAMED.fullmatch(os.path.basename(name))  # noqa: PTH119, PTH120
+    return name in own or any(sign in line for sign in CREATING) or bool(named)
 
 
 def asked_network(lines: Iterable[str]) -> list[str]:
