@@ -108,7 +108,8 @@ def render_parts(
     made: list[Made] = []
     for batch in batches:
         with watch.stage("transcode", of=task.source.format):
-            transcode(task, batch, between(report, batch.begins, batch.ends))
+            left = between(report, POSED, 1.0)
+            transcode(task, batch, between(left, batch.begins, batch.ends))
         with watch.stage("finish"):
             made.append(finish_batch(task.folder, batch, task.span, task.rate, task.ladder))
         clip = gather(task, made, watch)
@@ -125,7 +126,8 @@ def prepare(folder: Path, ladder: ClipLadder, limits: Limits, edits: Edits, repo
         span, program = plan_span(source, cut), compile_edits(edits)
     report(PROBED)
     with watch.stage("listen", of=source.format):
-        level = None if cut.mute else listen(source, span, ladder.sound, limits, folder)
+        heard = between(report, PROBED, LISTENED)
+        level = None if cut.mute else listen(source, span, ladder.sound, limits, folder, heard)
     report(LISTENED)
     with watch.stage("poster", of=source.format):
         seconds, poster = take_poster(source, span, cut, program.geometry, ladder.poster, limits, folder)
@@ -153,13 +155,19 @@ def open_clip(original: Path, limits: Limits) -> Source:
     return probe_webp(original, limits) if head and sniff_clip(head) == WEBP else probe(original, limits)
 
 
-def listen(source: Source, span: Span, preset: SoundPreset, limits: Limits, folder: Path) -> Level | None:
-    """What is to be done to the sound, from how loud it is; None if there is none, or nothing of it can be decoded."""
+def listen(
+    source: Source, span: Span, preset: SoundPreset, limits: Limits, folder: Path, report: Report
+) -> Level | None:
+    """What is to be done to the sound, from how loud it is; None if there is none, or nothing of it can be decoded.
+
+    `report` is told the share that is heard, for the first time: a limited sound is listened to again.
+    """
     if not source.sound:
         return None
 
     def hear(level: Level) -> Done:
-        return run(measure_arguments(source, span, limits, level), limits, folder=folder)
+        arguments = measure_arguments(source, span, limits, level)
+        return run(arguments, limits, folder=folder, seconds=span.seconds, report=report)
 
     own = hear(Level(lufs=None))
     if not own.seconds:
@@ -261,9 +269,9 @@ def gather(task: Task, made: Sequence[Made], watch: Stopwatch) -> RenderedClip:
 
 
 def between(report: Report, begins: float, ends: float) -> Report:
-    """A report of a part of the work, from one share of what is left after the poster to another."""
+    """A report of a part of the work, from one share of it to another."""
 
     def report_part(share: float) -> None:
-        report(POSED + (1 - POSED) * (begins + (ends - begins) * share))
+        report(begins + (ends - begins) * share)
 
     return report_part

@@ -83,11 +83,13 @@ def test_every_sound_comes_to_one_loudness_below_one_peak(name, ffmpeg, tmp_path
     limits = Limits()
     source = probe(file, limits)
     span, rungs = plan_span(source, Cut()), plan_rungs(64, 64, LADDER.rungs)
-    level = listen(source, span, PRESET, limits, tmp_path)
+    heard = []
+    level = listen(source, span, PRESET, limits, tmp_path, heard.append)
     arguments = transcode_arguments(source, span, rungs, LADDER, limits, level=level, preview=False, strip=False)
     run(arguments, limits, folder=tmp_path)
 
     loudness, peak = loudnorm(tmp_path / rungs[0].file)
 
+    assert max(heard) == pytest.approx(1.0, abs=0.05)
     assert loudness == pytest.approx(PRESET.loudness_lufs, abs=0.6)
     assert peak <= PRESET.true_peak_db + 0.1

@@ -12,6 +12,11 @@ from config import Limits
 from pipeline.clip.ffmpeg import capture
 from pipeline.clip.pulse import HAIR, WHOLE, Pulse
 
+READING = """
+import sys, time
+with open(sys.executable, "rb") as file:
+    while time.process_time() < 1.5: time.sleep(0), file.seek(({step} + file.tell()) % {turn})
+"""
 BUSY = "import time\nwhile time.process_time() < 1.5: pass"
 STUCK = "import time; time.sleep(1.5)"
 
@@ -41,10 +46,28 @@ def test_what_sleeps_does_not_advance():
     assert len(told_during(STUCK)) <= 2  # its start takes some
 
 
-def test_what_turns_in_circles_is_not_believed_for_ever(monkeypatch):
+def test_what_takes_cpu_and_gets_nowhere_is_believed_for_a_moment(monkeypatch):
+    monkeypatch.setattr(pipeline.clip.pulse, "MOST_LOST_SECONDS", 0.3)
+
+    assert len(told_during(BUSY)) <= 5
+
+
+def test_what_reads_on_is_believed_all_the_time(monkeypatch):
+    monkeypatch.setattr(pipeline.clip.pulse, "MOST_LOST_SECONDS", 0.3)
+
+    assert len(told_during(READING.format(step=4096, turn=1 << 40))) >= 7
+
+
+def test_what_reads_the_same_again_and_again_is_not(monkeypatch):
+    monkeypatch.setattr(pipeline.clip.pulse, "MOST_LOST_SECONDS", 0.3)
+
+    assert len(told_during(READING.format(step=4096, turn=1 << 17))) <= 6
+
+
+def test_nothing_is_believed_for_ever(monkeypatch):
     monkeypatch.setattr(pipeline.clip.pulse, "MOST_SILENT_SECONDS", 0.3)
 
-    assert len(told_during(BUSY)) <= 4
+    assert len(told_during(READING.format(step=4096, turn=1 << 40))) <= 5
 
 
 def test_our_own_work_counts_too():
@@ -59,7 +82,7 @@ def test_our_own_work_counts_too():
 
 def test_a_capture_of_ffmpeg_that_writes_nothing_advances(ffmpeg, tmp_path):
     told = []
-    dropped = ["-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30:d=20", "-vf", "trim=start=19.9", "-frames:v", "1"]
+    dropped = ["-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30:d=100", "-vf", "trim=start=99.9", "-frames:v", "1"]
     with Pulse(told.append):
         capture([*dropped, "-f", "rawvideo", "pipe:1"], Limits(), folder=tmp_path)
 
