@@ -6,7 +6,9 @@ Gearman's queues live in its memory, a worker may die with a job, and a submit s
 ledger knows of all of them; the sweeper sends their tickets again.
 """
 
+import math
 import sys
+import time
 from collections.abc import Callable, Sequence
 
 from config import MisconfiguredError, Settings
@@ -24,6 +26,9 @@ from workers.start import begin, member_parser
 SWEEP_SECONDS = 1.0
 BATCH = 500
 RECALL_BATCH = 10_000  # rows in one statement: some tenths of a second
+# After a job server's return until every frontend has noticed: they let a server that refused them be for up to 0.8 s
+# (`jobs.outages`), and what is submitted meanwhile is in the ledger alone.
+NOTICED_SECONDS = 3.0
 
 log = Log("sweeper")
 
@@ -39,6 +44,7 @@ class Sweeper:
         self._brokers = brokers
         self._keep_going = keep_going
         self._recall_due = True  # what happened before this process began, nobody watched
+        self._recall_again_at = math.inf  # by the monotonic clock
 
     def sweep(self) -> int:
         """Send every ticket that is due. Returns how many.
@@ -47,8 +53,7 @@ class Sweeper:
             BrokerUnavailable: no job server is there, or not every ticket was taken; they are recalled once one is.
             LedgerUnavailable: as the ledger.
         """
-        if self._brokers.returned():
-            self._recall_due = True
+        self._look_for_returned()
         if not self._brokers.reachable():
             raise BrokerUnavailable("no job server can be reached")
         sent = self._send_due()
@@ -56,6 +61,12 @@ class Sweeper:
             self._recall()
             sent += self._send_due()
         return sent
+
+    def _look_for_returned(self) -> None:
+        if self._brokers.returned():
+            self._recall_due, self._recall_again_at = True, time.monotonic() + NOTICED_SECONDS
+        elif time.monotonic() > self._recall_again_at:
+            self._recall_due, self._recall_again_at = True, math.inf
 
     def _send_due(self) -> int:
         sent = 0
