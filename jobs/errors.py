@@ -44,6 +44,10 @@ class StoreUnavailable(Unavailable):
     attempts = 20  # some ten minutes of outage, by the jitter
 
 
+class WrongBytes(StoreUnavailable):
+    """What the store sent does not match its own checksum: spoilt on the way, or where it lies."""
+
+
 class HandsDied(Unavailable):
     """The renderer was killed by a signal or a limit while it held this job; the message says which."""
 

@@ -165,7 +165,7 @@ class Media:
     media_id: int
     owner_id: int
     function: str  # photo or clip, for ever
-    state: str  # pending, usable (the mandatory renditions of a clip are there), ready, failed
+    state: str  # pending, usable (the mandatory renditions of a clip are there), ready, failed, deleted (a tombstone)
     source_key: str
     generation: int  # counts publications, usable ones too; 0 before the first
     sha256: str | None
@@ -193,7 +193,7 @@ class Event:
     """One line of the outbox. Readers apply it only if `version` is above what they have for the media."""
 
     seq: int
-    topic: str  # media.usable, media.ready, media.failed, media.incomplete (it stays usable)
+    topic: str  # media.usable, media.ready, media.failed, media.incomplete (it stays usable), media.deleted
     owner_id: int
     media_id: int
     version: int

@@ -21,9 +21,10 @@ class Ledger(Protocol):
         else by the recipe that it shows, else by that of its last order. A new media is not edited.
 
         Raises:
-            Rejected: `unknown_media` if `order.media_id` is not this owner's; `wrong_function` if it is a photo and the
-                order is for a clip, or the other way round; `key_reused` if the key belongs to a job on another
-                original, or with another recipe than the order's, if it has one.
+            Rejected: `unknown_media` if `order.media_id` is not this owner's; `media_deleted` if it was deleted;
+                `wrong_function` if it is a photo and the order is for a clip, or the other way round; `key_reused` if
+                the key belongs to a job on another original, or with another recipe than the order's, if it has one;
+                `original_removed` if what lay at `order.source_key` was removed: its place is never used again.
         """
 
     def claim(self, job_id: int, worker: str, lease_seconds: float) -> Job | None:
@@ -69,7 +70,7 @@ class Ledger(Protocol):
         """Queue a rejected, dead or cancelled job again, its failures counted anew from here.
 
         Raises:
-            Rejected: `unknown_job`, or `not_final` for a job that is queued, running or done.
+            Rejected: `unknown_job`, `media_deleted`, or `not_final` for a job that is queued, running or done.
         """
 
     def status(self, job_id: int) -> JobStatus:
@@ -94,7 +95,22 @@ class Ledger(Protocol):
         """
 
     def rollback(self, media_id: int, generation: int) -> Media:
-        """Publish an earlier generation again, as a new one. Raises Rejected `unknown_generation`."""
+        """Publish an earlier generation again, as a new one.
+
+        Raises:
+            Rejected: `unknown_generation`, or `media_deleted`.
+        """
+
+    def delete_media(self, media_id: int) -> Media:
+        """Delete a media for ever; said again it changes nothing. Returns the tombstone that stays of it.
+
+        Its jobs are cancelled and their keys free for other orders, its record and generations forgotten, and
+        `media.deleted` is told. What the store has of it is noted as to be removed (see `jobs.inventory`), its original
+        too, unless another media uses it. Raises Rejected `unknown_media`.
+        """
+
+    def is_removed(self, source_key: str) -> bool:
+        """Whether an original was removed, and its place is never to be used again."""
 
     def add_look(self, name: str, data: bytes) -> None:
         """Keep a look of one's own, for ever, in the form that `filters.cube.pack` gives it.

@@ -1,7 +1,7 @@
 """The ledger in PostgreSQL: all SQL that the application sends. The steps themselves are in jobs/migrations."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -22,10 +22,10 @@ from jobs.job import (
     OwnLook,
     Publication,
     Receipt,
-    Rendition,
     Ticket,
 )
 from jobs.looks import check_look
+from jobs.places import compact, expand
 
 # The columns of what is read stand in the order of the fields of the dataclass that they become.
 JOBS = """
@@ -79,7 +79,7 @@ class PostgresLedger:
 
     * submit: its own job, by the key; claim: its own lease, by the worker's name, which is therefore to be of one life
       of one process; finish and fail: their own attempt, by the fence; beat, publish_part,
-      cancel, add_look: nothing to change;
+      cancel, delete_media, add_look: nothing to change;
     * release, sweep, recall: what is left to do, so the count is too low, and swept tickets are due again in a minute.
 
     retry, rollback and relay are not sent again: after LedgerUnavailable, look whether they were carried out.
@@ -197,7 +197,7 @@ class PostgresLedger:
 
     def generations(self, media_id: int) -> list[Media]:
         """What was published, oldest first; the last is what the record shows."""
-        query = f"{EARLIER_GENERATIONS} UNION ALL {MEDIA} AND generation > 0 ORDER BY generation"
+        query = f"{EARLIER_GENERATIONS} UNION ALL {MEDIA} AND generation > 0 AND state <> 'deleted' ORDER BY generation"
         return [_media(row) for row in self._connection.rows(query, (media_id, media_id))]
 
     def rollback(self, media_id: int, generation: int) -> Media:
@@ -205,6 +205,17 @@ class PostgresLedger:
         known = [_possible(number, "unknown_generation") for number in (media_id, generation)]
         self._connection.rows("SELECT darkroom.rollback(%s, %s)", known, repeatable=False)
         return self.media(media_id)
+
+    def delete_media(self, media_id: int) -> Media:
+        """Delete a media for ever, and note what is to be removed."""
+        self._step("SELECT darkroom.delete_media(%s)", _possible(media_id, "unknown_media"))
+        return self.media(media_id)
+
+    def is_removed(self, source_key: str) -> bool:
+        """Whether this original was removed."""
+        query = "SELECT EXISTS (SELECT FROM darkroom.removed_originals WHERE source_key = %s)"
+        ((removed,),) = self._connection.rows(query, (source_key,))
+        return bool(removed)
 
     def add_look(self, name: str, data: bytes) -> None:
         """Keep a look for ever; the same bytes again change nothing."""
@@ -266,36 +277,14 @@ def _status(row: tuple[Any, ...]) -> JobStatus:
 
 def _media(row: tuple[Any, ...]) -> Media:
     columns = _named(Media, row)
-    return Media(**columns | {"renditions": _expand(columns["renditions"], columns["media_id"])})
+    return Media(**columns | {"renditions": expand(columns["renditions"], columns["media_id"])})
 
 
 def _published(job: Job, publication: Publication) -> tuple[Any, ...]:
     """The parameters of every step that publishes."""
-    renditions = _compact(publication.renditions, job.media_id)
+    renditions = compact(publication.renditions, job.media_id)
     size = (publication.width, publication.height)
     return job.job_id, job.fence, publication.sha256, *size, _json(publication.facts), _json(renditions)
-
-
-def _folder(media_id: int) -> str:
-    return f"m/{media_id}/"
-
-
-def _compact(renditions: Iterable[Rendition], media_id: int) -> dict[str, list[Any]]:
-    """As the record keeps them. Every key lies in its media's folder, so only the rest of it is kept."""
-    folder = _folder(media_id)
-    for rendition in renditions:
-        if not rendition.key.startswith(folder):
-            raise ValueError(f"{rendition.key} is not in {folder}, where media {media_id} keeps its renditions")
-    return {r.name: [r.width, r.height, r.bytes, r.key.removeprefix(folder), r.crc32] for r in renditions}
-
-
-def _expand(compact: dict[str, list[Any]], media_id: int) -> tuple[Rendition, ...]:
-    """The renditions of a record, the largest first: a jsonb object forgets the order it was written in."""
-    renditions = (
-        Rendition(name=name, width=width, height=height, bytes=size, crc32=crc32, key=_folder(media_id) + file)
-        for name, (width, height, size, file, crc32) in compact.items()
-    )
-    return tuple(sorted(renditions, key=lambda r: (-r.width, -r.height, r.name)))
 
 
 def _json(value: Any) -> str:

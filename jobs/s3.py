@@ -40,6 +40,11 @@ def checksum_text(crc32: int) -> str:
     return base64.b64encode(crc32.to_bytes(4, "big")).decode()
 
 
+def crc32_of(text: str) -> int | None:
+    """The CRC-32 that S3 writes so; None for none, or a checksum of an upload in parts, which has a dash."""
+    return int.from_bytes(base64.b64decode(text), "big") if text and "-" not in text else None
+
+
 REMEDIES = {
     "NoSuchBucket": "create the bucket, or correct DARKROOM_S3_BUCKET",
     "AccessDenied": "allow it in the bucket's policy to this access key",

@@ -11,21 +11,24 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO
 
 import urllib3
 
 from jobs import failpoints
-from jobs.errors import Rejected, StoreUnavailable
-from jobs.s3 import checksum_text
+from jobs.errors import Rejected, StoreUnavailable, WrongBytes
+from jobs.s3 import checksum_text, crc32_of, store_errors
 from pipeline.openfile import PIECE_BYTES, OpenFile
-from pipeline.services import StoredObject
+from pipeline.services import Listed, StoredObject
 from pipeline.store_clock import StoreClock
 
 THREADS = 5  # more gain nothing for a handful of renditions
 PAUSES_SECONDS = (0.1, 0.2, 0.4, 0.8)  # before each further attempt, jittered
 PATIENCE_SECONDS = 40.0  # no further attempt after that; the job has its own, later
 SIGNED_SECONDS = 900
+MOST_LISTED = 1000  # in a page; S3's own limit
+SHORT = urllib3.Timeout(5.0)  # of who holds a lock in the ledger, which has a patience of 30 s
 NO_REPLY = 0  # where a status would stand
 PASSING = frozenset({NO_REPLY, 408, 429, 500, 502, 503, 504})  # after which S3's documentation says to try again
 ANSWER_BYTES = 1 << 20  # of anything but an original
@@ -46,6 +49,7 @@ class Request:
     body: bytes | OpenFile | None = None
     limit: int = ANSWER_BYTES
     file: BinaryIO | None = None
+    timeout: urllib3.Timeout | None = None  # None: the store's own patience
 
     def read_body(self) -> bytes | Iterator[bytes] | None:
         """What is sent, from its start."""
@@ -76,11 +80,11 @@ class S3Store:
         self._client = client
         self._clock = StoreClock(client)
         self._bucket = bucket
-        patience = urllib3.Timeout(connect=client.meta.config.connect_timeout, read=client.meta.config.read_timeout)
-        authorities = os.environ.get("AWS_CA_BUNDLE")  # as boto3 would
-        self._http = urllib3.PoolManager(
-            maxsize=THREADS, retries=False, timeout=patience, ca_certs=authorities, blocksize=PIECE_BYTES
+        self._patience = urllib3.Timeout(
+            connect=client.meta.config.connect_timeout, read=client.meta.config.read_timeout
         )
+        authorities = os.environ.get("AWS_CA_BUNDLE")  # as boto3 would
+        self._http = urllib3.PoolManager(maxsize=THREADS, retries=False, ca_certs=authorities, blocksize=PIECE_BYTES)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="store")
 
     def read(self, key: str, limit: int) -> bytes:
@@ -89,11 +93,47 @@ class S3Store:
 
     def size(self, key: str) -> int:
         """See `pipeline.services.Store`."""
-        reply = self._ask(
-            lambda: Request(method="HEAD", address=self._sign("head_object", SIGNED_SECONDS, Key=key), headers={})
-        )
+        return int(self._head(key)["Content-Length"])
+
+    def crc32(self, key: str) -> int | None:
+        """See `pipeline.services.Store`."""
+        return crc32_of(self._head(key).get(CHECKSUM, ""))
+
+    def listed(self, prefix: str, after: str, limit: int) -> list[Listed]:
+        """See `pipeline.services.Store`."""
+        page = {"Prefix": prefix, "StartAfter": after, "MaxKeys": min(limit, MOST_LISTED)}
+        with store_errors(f"to list {prefix}*"):
+            found = self._client.list_objects_v2(Bucket=self._bucket, **page)
+        now = parsedate_to_datetime(found["ResponseMetadata"]["HTTPHeaders"]["date"])
+        return [
+            Listed(key=each["Key"], bytes=each["Size"], age_seconds=(now - each["LastModified"]).total_seconds())
+            for each in found.get("Contents", [])
+        ]
+
+    def remove(self, keys: Sequence[str]) -> None:
+        """See `pipeline.services.Store`."""
+        objects = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
+        with store_errors(f"to remove {keys[0]} and {len(keys) - 1} more"):
+            left = self._client.delete_objects(Bucket=self._bucket, Delete=objects).get("Errors", [])
+        if left:
+            raise StoreUnavailable(f"{len(left)} objects were not removed: {left[0]['Key']}: {left[0].get('Message')}")
+
+    def remove_now(self, key: str) -> None:
+        """See `pipeline.services.Store`."""
+        address = self._sign("delete_object", SIGNED_SECONDS, Key=key)
+        reply = self._ask_once(Request(method="DELETE", address=address, headers={}, timeout=SHORT))
+        self._clock.learn(reply.status, reply.headers)  # the next one may pass
+        if reply.status not in (200, 204, 404):
+            raise StoreUnavailable(f"removing {key}: {reply.complaint}")
+
+    def _head(self, key: str) -> Mapping[str, str]:
+        def request() -> Request:
+            address = self._sign("head_object", SIGNED_SECONDS, Key=key, ChecksumMode="ENABLED")
+            return Request(method="HEAD", address=address, headers={"x-amz-checksum-mode": "ENABLED"})
+
+        reply = self._ask(request)
         _check_found(key, reply)
-        return int(reply.headers["Content-Length"])
+        return reply.headers
 
     def fetch(self, key: str, limit: int, file: BinaryIO) -> int:
         """See `pipeline.services.Store`."""
@@ -177,6 +217,7 @@ class S3Store:
                 request.address,
                 headers=request.headers,
                 body=request.read_body(),
+                timeout=request.timeout or self._patience,
                 preload_content=False,
             ) as response:
                 return _keep(response, request.file, request.limit) if request.file else _take(response, request.limit)
@@ -215,4 +256,4 @@ def _compare(key: str, crc32: int, reply: Reply) -> None:
     # Trap: an object that was uploaded in parts has a checksum of checksums, which says so by its dash.
     stored = reply.headers.get(CHECKSUM, "")
     if "-" not in stored and stored not in ("", checksum_text(crc32)):
-        raise StoreUnavailable(f"{key}: the store has checksum {stored}, we have {checksum_text(crc32)}")
+        raise WrongBytes(f"{key}: the store has checksum {stored}, we have {checksum_text(crc32)}")

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO, Generic, Protocol, TypeVar
 
 from filters.recipe import Recipe
 from jobs.ledger import Ledger
+from jobs.quarantine import Gate
 from pipeline.clip.model import RenderedClip
 from pipeline.openfile import OpenFile
 from pipeline.scratch import Scratch
@@ -27,6 +28,15 @@ class StoredObject:
         return len(self.data)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """An object as the store lists it. Its age is by the store's own clock."""
+
+    key: str
+    bytes: int
+    age_seconds: float
+
+
 class Store(Protocol):
     """Where bytes lie. `pipeline.s3.S3Store` is the real one, `pipeline.memory.MemoryStore` its twin."""
 
@@ -40,6 +50,26 @@ class Store(Protocol):
 
     def size(self, key: str) -> int:
         """How many bytes the object has. Raises Rejected `missing_original`, or StoreUnavailable."""
+
+    def crc32(self, key: str) -> int | None:
+        """What the store holds for the object's CRC-32; None if it knows none, as of what was uploaded in parts.
+
+        Raises:
+            Rejected: `missing_original`.
+            StoreUnavailable: no answer.
+        """
+
+    def listed(self, prefix: str, after: str, limit: int) -> list[Listed]:
+        """A page of the objects whose keys begin with `prefix`, by key, beyond the key `after`; the last one is empty.
+
+        At most `limit` objects, and at most 1000. Raises StoreUnavailable.
+        """
+
+    def remove(self, keys: Sequence[str]) -> None:
+        """Remove at most 1000 objects; one that is not there is removed. Raises StoreUnavailable: not all may be."""
+
+    def remove_now(self, key: str) -> None:
+        """Remove one object in a single short attempt, for somebody who holds a lock. Raises StoreUnavailable."""
 
     def fetch(self, key: str, limit: int, file: BinaryIO) -> int:
         """Write the whole object to an empty file, a piece at a time. Returns how many bytes it has.
@@ -156,11 +186,12 @@ H_co = TypeVar("H_co", bound=Hands, covariant=True)
 
 @dataclass(frozen=True, kw_only=True)
 class Services(Generic[H_co]):
-    """The three that a flow talks to."""
+    """The three that a flow talks to, and what keeps the hands from originals that kill them."""
 
     store: Store
     ledger: Ledger
     hands: H_co
+    quarantine: Gate
 
 
 @dataclass(frozen=True, kw_only=True)

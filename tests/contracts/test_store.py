@@ -11,6 +11,7 @@ from jobs.errors import Rejected, StoreUnavailable
 from jobs.s3 import connect_s3
 from pipeline.memory import MemoryStore
 from pipeline.openfile import opened_file, opened_folder
+from pipeline.removal import remove_folder
 from pipeline.s3 import S3Store
 from pipeline.services import StoredObject
 
@@ -134,6 +135,67 @@ def test_what_is_not_there_has_no_size_and_cannot_be_fetched(store, tmp_path):
         with pytest.raises(Rejected) as rejected:
             ask("t/nowhere.mp4")
         assert rejected.value.code == "missing_original"
+
+
+def put(store, *keys):
+    store.write_all([stored(key, key.encode()) for key in keys])
+
+
+def listed(store, prefix, limit):
+    """All pages, and how many objects were on each."""
+    pages, after = [], ""
+    while page := store.listed(prefix, after, limit):
+        pages.append(page)
+        after = page[-1].key
+    return [each for page in pages for each in page], [len(page) for page in pages]
+
+
+def test_what_begins_with_a_prefix_is_listed_by_key_in_pages(store):
+    put(store, *(f"t/list/{name}" for name in ("2", "10/b", "10/a", "1/x", "B", "b", "é")), "t/lisa", "t/list")
+
+    found, pages = listed(store, "t/list/", 3)
+
+    expected = sorted((f"t/list/{name}" for name in ("2", "10/b", "10/a", "1/x", "B", "b", "é")), key=str.encode)
+    assert [each.key for each in found] == expected
+    assert [each.bytes for each in found] == [len(key.encode()) for key in expected]
+    assert pages == [3, 3, 1]
+
+
+def test_what_was_just_stored_is_young_by_the_stores_own_clock(store):
+    put(store, "t/young/1")
+
+    ((each,), _) = listed(store, "t/young/", 10)
+
+    assert -2 <= each.age_seconds < 60
+
+
+def test_the_store_knows_the_crc_32_of_what_it_holds(store):
+    put(store, "t/sum")
+
+    assert store.crc32("t/sum") == zlib.crc32(b"t/sum")
+    with pytest.raises(Rejected) as rejected:
+        store.crc32("t/never-written.jpg")
+    assert rejected.value.code == "missing_original"
+
+
+@pytest.mark.parametrize("remove", [lambda store, key: store.remove([key]), lambda store, key: store.remove_now(key)])
+def test_what_was_removed_is_gone_and_removing_it_again_changes_nothing(store, remove):
+    put(store, "t/gone/1", "t/gone/2")
+
+    for _ in range(2):
+        remove(store, "t/gone/1")
+
+    assert [each.key for each in listed(store, "t/gone/", 10)[0]] == ["t/gone/2"]
+
+
+def test_many_are_removed_at_once_and_a_whole_folder_page_by_page(store):
+    put(store, *(f"t/many/{n}" for n in range(12)), "t/many", "t/manyfold")
+
+    store.remove([f"t/many/{n}" for n in range(5)])
+    assert len(listed(store, "t/many/", 100)[0]) == 7
+    remove_folder(store, "t/many/")
+
+    assert [each.key for each in listed(store, "t/many", 100)[0]] == ["t/many", "t/manyfold"]
 
 
 @pytest.mark.server
