@@ -7,6 +7,9 @@ from config.presets import ClipLadder, ClipPreset, PreviewPreset
 from pipeline.clip.plan import Rung
 
 NAMELESS = ("-map_metadata", "-1", "-map_chapters", "-1")
+# Frames out of order begin two late, and an edit list says so: with it, flash and beep are together to a millisecond;
+# a player that ignored all edit lists would be 45 ms off. `negative_cts_offsets` would do without the pictures' list,
+# but ffmpeg 5.1 then writes fragments that are 67 ms off wherever they are played.
 FRAGMENTS = "+frag_keyframe+delay_moov+default_base_moof+global_sidx"
 STRIP_FILE = "strip.rgb"
 
