@@ -43,7 +43,7 @@ def decode_arguments(
     to do it as well. With `first_only` it is the one at the span's start; nothing comes if no frame begins after it.
     """
     rate = exact(frames_per_second)
-    chain = [*in_time(source, span), *paced(source, span, rate), *bring_home(source, width, height)]
+    chain = [no_more(limits), *in_time(source, span), *paced(source, span, rate), *bring_home(source, width, height)]
     graph = f"[0:{source.video.index}]{','.join(chain)}[out]"
     return [
         *("-v", "error", *ONE_THREAD),
@@ -81,7 +81,7 @@ def transcode_arguments(  # noqa: PLR0913
         beside.append(preview_tap(largest, frames, rate, ladder.preview))
     if strip and ladder.strip:
         beside.append(strip_tap(plan_sprites(*largest, frames, rate, ladder.strip)))
-    graph = [pictures(source, span, base, rate, edited), *cascade(rungs, base, beside)]
+    graph = [pictures(source, span, base, rate, limits, edited), *cascade(rungs, base, beside)]
     if level and source.sound:
         graph.append(sound(source, source.sound.index, span, float(frames / rate), ladder, level, 1 if edited else 0))
     return [
@@ -136,6 +136,14 @@ def whole(source: Source, span: Span) -> bool:
     return span.start == 0 and span.seconds >= source.seconds
 
 
+def no_more(limits: Limits) -> str:
+    """As many frames as are taken: what comes after them is not decoded, however many a container has in its packets.
+
+    That some are missing then is noticed in the end: see `pipeline.clip.counting`.
+    """
+    return f"trim=end_frame={limits.clip_frames}"
+
+
 def in_time(source: Source, span: Span, prefix: str = "") -> list[str]:
     """The span alone, from zero, where the container could not be entered at it."""
     if whole(source, span) or enters(source, span):
@@ -159,11 +167,13 @@ def paced(source: Source, span: Span, rate: Fraction) -> list[str]:
     ]
 
 
-def pictures(source: Source, span: Span, base: tuple[int, int], rate: Fraction, edited: Frames | None) -> str:
+def pictures(
+    source: Source, span: Span, base: tuple[int, int], rate: Fraction, limits: Limits, edited: Frames | None
+) -> str:
     """The pictures that all else is made of, at the size `base`."""
     if edited:
         return "[0:0]setparams=range=tv:colorspace=bt709,setsar=1[s0]"
-    chain = [*in_time(source, span), *paced(source, span, rate), *bring_home(source, *base)]
+    chain = [no_more(limits), *in_time(source, span), *paced(source, span, rate), *bring_home(source, *base)]
     return f"[0:{source.video.index}]{','.join(chain)}[s0]"
 
 

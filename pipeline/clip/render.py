@@ -14,7 +14,9 @@ from filters.geometry import edited_size
 from filters.program import Program
 from filters.recipe import Cut, Geometry, Recipe
 from jobs.errors import Rejected
+from pipeline.clip.allowance import allowed
 from pipeline.clip.arguments import measure_arguments, transcode_arguments
+from pipeline.clip.counting import check_decoded
 from pipeline.clip.facts import clip_facts
 from pipeline.clip.ffmpeg import Done, Report, run
 from pipeline.clip.finish import Made, finish_batch, finish_clip, keep_stills
@@ -124,6 +126,7 @@ def prepare(folder: Path, ladder: ClipLadder, limits: Limits, edits: Edits, repo
     with watch.stage("probe"):
         source = open_clip(folder / ORIGINAL, limits)
         span, program = plan_span(source, cut), compile_edits(edits)
+        limits = allowed(limits, source.seconds)
     report(PROBED)
     with watch.stage("listen", of=source.format):
         heard = between(report, PROBED, LISTENED)
@@ -209,7 +212,8 @@ def transcode(task: Task, batch: Batch, report: Report) -> None:
     """Make the files of a batch, in one run of ffmpeg; edited frames come to it through our own kernels.
 
     Raises:
-        Rejected: `corrupt_media`, or `truncated_clip` for a clip of which less can be decoded than it states.
+        Rejected: `corrupt_media`, or `truncated_clip` for a clip of which less can be decoded than it states, or
+            `too_many_frames` for one of which more can.
         Unavailable: ffmpeg was killed, or ran out of memory, time or room.
     """
     base = base_rung(task, batch)
@@ -239,7 +243,10 @@ def transcode(task: Task, batch: Batch, report: Report) -> None:
         )
     else:
         made = run(arguments, task.limits, folder=task.folder, seconds=task.span.seconds, report=report).frames
-    check_frames(made, count_frames(task.span, task.rate), float(task.rate))
+    planned = count_frames(task.span, task.rate)
+    if made < planned:
+        check_decoded(task.source, task.limits, task.folder)
+    check_frames(made, planned, float(task.rate))
 
 
 def base_rung(task: Task, batch: Batch) -> Rung:

@@ -12,6 +12,8 @@ from PIL import Image, ImageDraw
 from config import CLIP_LADDERS, Limits
 from filters.recipe import Adjustments, Crop, Cut, Geometry, Recipe
 from jobs.errors import Rejected
+from pipeline.clip.allowance import allowed
+from pipeline.clip.probe import probe
 from pipeline.clip.render import render_clip
 from pipeline.services import Edits
 
@@ -32,11 +34,11 @@ class Job:
         (folder / "out").mkdir(parents=True)
         (folder / "original").write_bytes(original.read_bytes())
 
-    def render(self, recipe=None, mandatory=(), ladder=LADDER):
+    def render(self, recipe=None, mandatory=(), ladder=LADDER, limits=Limits()):  # noqa: B008 - it is frozen
         self.clip = render_clip(
             self.folder,
             ladder,
-            Limits(),
+            limits,
             Edits(recipe=recipe or Recipe()),
             mandatory,
             self.reported.append,
@@ -303,3 +305,25 @@ def test_other_codecs_are_made_beside_h264_in_the_same_run(name, job):
 
 
 SPEEDS = {"h264": "ultrafast", "hevc": "ultrafast", "av1": "12"}
+
+
+@pytest.mark.parametrize("look", [Recipe(), Recipe(adjustments=Adjustments(brightness=10))], ids=["plain", "edited"])
+def test_frames_are_counted_while_they_are_decoded_whatever_the_container_claimed(look, job, monkeypatch):
+    clip = job(*COUNTER, *FAST)
+    monkeypatch.setattr("pipeline.clip.render.open_clip", lambda file, _: probe(file, Limits()))
+
+    clip.render(look, limits=Limits(clip_frames=90))
+    with pytest.raises(Rejected) as refused:
+        clip.render(look, limits=Limits(clip_frames=80))  # the last quarter of a second may be missing
+
+    assert refused.value.code == "too_many_frames"
+
+
+def test_a_longer_clip_has_more_time():
+    limits = Limits()
+
+    short, long, longest = (allowed(limits, seconds) for seconds in (0, 10, 600))
+
+    assert (short.clip_cpu_seconds, short.clip_wall_seconds) == (60, 600)
+    assert (long.clip_cpu_seconds, long.clip_wall_seconds) == (60 + 200, 600 + 600)
+    assert (longest.clip_cpu_seconds, longest.clip_wall_seconds) == (limits.clip_cpu_seconds, limits.clip_wall_seconds)
