@@ -16,6 +16,7 @@ from jobs.ladders import checked_function, checked_mandatory, find_ladder
 from jobs.ledger import Ledger
 from jobs.outages import Outages
 from jobs.perthread import PerProcess, PerThread
+from jobs.quarantine import Gate
 from jobs.recipes import check_cut, own_look, read_recipe
 
 if TYPE_CHECKING:  # each is loaded by the first call that needs it
@@ -42,6 +43,7 @@ class Client:
         self._settings = settings
         self._outages = Outages()
         self._ledger = PerThread(self._connect_ledger)
+        self._gate = PerThread(self._connect_gate)
         self._dispatcher = PerThread(self._connect_dispatcher)
         self._originals = PerProcess(self._connect_originals)
 
@@ -73,8 +75,8 @@ class Client:
         """Store an original once per owner and `key`, the caller's own. Returns the source key to submit.
 
         Raises:
-            Rejected: `empty_file`, `too_many_bytes` (a clip may have more than a photo), `unknown_function`, or
-                `key_reused` if the key belongs to other bytes.
+            Rejected: `empty_file`, `too_many_bytes` (a clip may have more than a photo), `unknown_function`,
+                `key_reused` if the key belongs to other bytes, or `quarantined` if these have killed renderers.
         """
         body = Path(file) if isinstance(file, str) else file
         return self._originals.get().put(checked_owner(owner_id), checked_key(key), body, checked_function(function))
@@ -104,6 +106,7 @@ class Client:
         media_id: int | None = None,
         recipe: Mapping[str, Any] | Recipe | None = None,
         mandatory: Sequence[str] = (),
+        sha256: str | None = None,
     ) -> Receipt:
         """Ask for renditions of a stored original, edited by the `recipe` (JSON data as `filters.recipe.schema` says).
 
@@ -117,14 +120,19 @@ class Client:
         that media's next generation, always from the original, and needs a key of its own. It succeeds also while no
         job server runs: the sweeper then brings the ticket.
 
+        Whoever knows the original's `sha256`, in hexadecimal, hears at once if that is in quarantine; an `upload` looks
+        for itself, and a worker does before its renderer sees the bytes.
+
         Raises:
             Rejected: `unknown_function`, `unknown_ladder`, `unknown_rendition`, `unknown_lane`, `unknown_look`,
                 `bad_recipe` (also for a photo with a cut), `bad_owner`, `bad_key`, `foreign_original` if the source key
                 is none of this owner's, `unknown_media`, `wrong_function` if the media is a clip and this a photo, or
-                the other way round, or `key_reused` if the key belongs to a job on another original or with another
-                recipe.
+                the other way round, `key_reused` if the key belongs to a job on another original or with another
+                recipe, or `quarantined` if these bytes have killed renderers.
         """
         find_ladder(ladder, function)
+        if sha256:
+            self._admit(sha256.lower())
         edited = None if recipe is None else read_recipe(recipe)
         if edited:
             check_cut(edited, function)
@@ -204,6 +212,7 @@ class Client:
     def close(self) -> None:
         """Close the calling thread's connections. Another thread's close when it ends."""
         self._ledger.drop()  # its connection closes with it
+        self._gate.drop()
         if dispatcher := self._dispatcher.drop():
             dispatcher.close()
 
@@ -224,6 +233,14 @@ class Client:
 
         return PostgresLedger.from_settings(self._settings)
 
+    def _admit(self, sha256: str) -> None:
+        self._gate.get().admit(sha256)
+
+    def _connect_gate(self) -> Gate:
+        from jobs.quarantine_postgres import PostgresQuarantine  # noqa: PLC0415
+
+        return Gate(PostgresQuarantine.from_settings(self._settings))
+
     def _connect_dispatcher(self) -> "Dispatcher":
         from jobs.gearman import Dispatcher  # noqa: PLC0415
 
@@ -233,7 +250,7 @@ class Client:
     def _connect_originals(self) -> "Originals":
         from jobs.originals import Originals  # noqa: PLC0415
 
-        return Originals(self._settings)
+        return Originals(self._settings, self._admit)
 
 
 def checked_owner(owner_id: int) -> int:

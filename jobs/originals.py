@@ -1,8 +1,9 @@
 """Where originals go, and how a frontend brings them there."""
 
+import hashlib
 import uuid
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -53,7 +54,9 @@ class Originals:
     A photo may have `limits.photo_bytes`, a clip `limits.clip_bytes`. No file is held in memory.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, admit: Callable[[str], None] = lambda _: None) -> None:
+        """`admit` is given the SHA-256 of what is to be stored, hexadecimal, and raises Rejected for what is not."""
+        self._admit = admit
         self._bucket = settings.s3_bucket
         self._limits = {PHOTO: settings.limits.photo_bytes, CLIP: settings.limits.clip_bytes}
         self._s3 = connect_s3(settings)
@@ -81,7 +84,8 @@ class Originals:
         """Store an original once per owner and `key`, the caller's own. Returns its source key.
 
         Raises:
-            Rejected: `empty_file`, `too_many_bytes`, or `key_reused` if other bytes were stored by this key.
+            Rejected: `empty_file`, `too_many_bytes`, `key_reused` if other bytes were stored by this key, or what
+                `admit` raises.
             StoreUnavailable: it may not be stored; putting it again is safe.
         """
         with opened(file) as body:
@@ -115,7 +119,8 @@ class Originals:
         source_key = original_key(owner_id, uuid.uuid5(NAMESPACE, f"{owner_id}/{key}"))
         check_size(body.seek(0, SEEK_END), limit)
         body.seek(0)
-        crc32 = checksum(body)
+        sha256, crc32 = digests(body)
+        self._admit(sha256)
         if not self._create(source_key, body, crc32) and self._stored_crc32(source_key) != crc32:
             raise Rejected("key_reused", f"owner {owner_id} has stored other bytes by the key {key!r}")
         return source_key
@@ -189,9 +194,10 @@ def opened(file: Path | bytes) -> BinaryIO:
     return BytesIO(file) if isinstance(file, bytes) else file.open("rb")
 
 
-def checksum(body: BinaryIO) -> str:
-    """The CRC-32 of the rest of a file, as S3 writes it."""
-    crc32 = 0
+def digests(body: BinaryIO) -> tuple[str, str]:
+    """The SHA-256 of the rest of a file in hexadecimal, and its CRC-32 as S3 writes it."""
+    sha256, crc32 = hashlib.sha256(), 0
     while chunk := body.read(CHUNK_BYTES):
+        sha256.update(chunk)
         crc32 = zlib.crc32(chunk, crc32)
-    return checksum_text(crc32)
+    return sha256.hexdigest(), checksum_text(crc32)

@@ -2,8 +2,8 @@
 
 import hashlib
 import zlib
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BufferedRandom, FileIO
@@ -16,7 +16,9 @@ from jobs.errors import HandsDied, LedgerUnavailable, NewerRecipe, Rejected, Sto
 from jobs.job import CLIP, PHOTO, Job, Publication, Rendition
 from jobs.ladders import find_ladder
 from jobs.ledger import Ledger
+from jobs.quarantine import Gate
 from jobs.recipes import own_look, read_recipe
+from pipeline.clip.ffmpeg import EncoderDied
 from pipeline.clip.model import RenderedClip
 from pipeline.keys import rendition_key
 from pipeline.openfile import opened_folder
@@ -67,11 +69,12 @@ def process_photo(job: Job, services: Services[PhotoHands], limits: Limits, on_w
     with watch.stage("fetch"):
         edits = find_edits(job, services.ledger)
         original = services.store.read(job.source_key, limits.photo_bytes)
+        sha256 = hashlib.sha256(original).hexdigest()
+        services.quarantine.admit_job(job, sha256)
     failpoints.reach("after_fetch")
-    with watch.stage("hands"):
+    with watch.stage("hands"), deaths_noted(job, sha256, services.quarantine):
         rendered = services.hands.render(original, job.ladder, edits, on_wait)
     with watch.stage("store"):
-        sha256 = hashlib.sha256(original).hexdigest()
         objects = name_renditions(job, sha256, ladder, edits, rendered.images)
         services.store.write_all(objects)
     publication = describe(rendered, sha256, objects, {**rendered.timings, **watch.timings})
@@ -103,6 +106,7 @@ def process_clip(job: Job, services: ClipServices, limits: Limits, on_wait: OnWa
         with watch.stage("fetch"):
             edits = find_edits(job, services.ledger)
             sha256 = fetch_clip(job, services, limits, folder, watchful)
+            services.quarantine.admit_job(job, sha256)
         failpoints.reach("after_fetch")
         shelf = Shelf(job, services.store, out, on_wait)
 
@@ -111,7 +115,7 @@ def process_clip(job: Job, services: ClipServices, limits: Limits, on_wait: OnWa
             with suppress(StoreUnavailable, LedgerUnavailable):
                 services.ledger.publish_part(job, describe_clip(part, sha256, shelf.put(part.files), part.timings))
 
-        with watch.stage("hands"):
+        with watch.stage("hands"), deaths_noted(job, sha256, services.quarantine):
             request = ClipRequest(folder=folder, ladder=job.ladder, edits=edits, mandatory=job.mandatory)
             rendered = render_clip(request, services, publish_part, watchful)
         with watch.stage("store"):
@@ -121,6 +125,17 @@ def process_clip(job: Job, services: ClipServices, limits: Limits, on_wait: OnWa
     with watch.stage("publish"):
         published = services.ledger.finish(job, publication)
     return Processed(published=published, timings={**rendered.timings, **watch.timings})
+
+
+@contextmanager
+def deaths_noted(job: Job, sha256: str, quarantine: Gate) -> Iterator[None]:
+    """Note a renderer's death inside, if it may be the original's fault. `sha256` is the original's, hexadecimal."""
+    try:
+        yield
+    except (HandsDied, EncoderDied) as error:
+        if error.crash:
+            quarantine.note(job, sha256, error.crash)
+        raise
 
 
 def find_edits(job: Job, ledger: Ledger) -> Edits:

@@ -33,6 +33,8 @@ from jobs.job import PHOTO, Job, Ticket
 from jobs.ledger import Ledger
 from jobs.policy import judge
 from jobs.postgres import PostgresLedger
+from jobs.quarantine import Gate
+from jobs.quarantine_postgres import PostgresQuarantine
 from jobs.s3 import connect_s3
 from pipeline.process import PROCESSES, Processed
 from pipeline.s3 import S3Store
@@ -211,7 +213,8 @@ def run(worker: Worker, hands: ChildHands[Any], make_services: MakeServices) -> 
     )
     guard.start()
     store = S3Store(connect_s3(settings), settings.s3_bucket)
-    services = make_services(store=store, ledger=ledger, hands=hands)
+    gate = Gate(PostgresQuarantine.from_settings(settings))
+    services = make_services(store=store, ledger=ledger, hands=hands, quarantine=gate)
     head = Head(name=worker.name, services=services, settings=settings, heartbeat=heartbeat, signals=worker.signals)
     log.info("worker.ready", worker=worker.name, function=worker.function)
     serve(

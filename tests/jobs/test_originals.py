@@ -12,7 +12,7 @@ import urllib3
 
 from config import Limits
 from jobs.errors import Rejected, StoreUnavailable
-from jobs.originals import Originals, PresignedUpload, checksum, opened
+from jobs.originals import Originals, PresignedUpload, digests, opened
 from jobs.s3 import connect_s3
 
 pytestmark = pytest.mark.server
@@ -335,6 +335,17 @@ def test_an_upload_is_refused_after_that(originals, s3, settings, monkeypatch):
     assert not is_stored(s3, settings, upload.source_key)
 
 
-def test_the_checksum_is_the_one_that_s3_writes():
+def test_the_checksums_are_those_that_sha256sum_and_s3_write():
     """The check value of CRC-32 is published with its polynomial: CBF43926 for the digits 1 to 9."""
-    assert checksum(opened(b"123456789")) == "y/Q5Jg=="
+    sha256 = "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225"
+    assert digests(opened(b"123456789")) == (sha256, "y/Q5Jg==")
+
+
+def test_what_is_not_admitted_is_not_stored(settings, s3):
+    def refuse(sha256):
+        raise Rejected("quarantined", sha256)
+
+    with pytest.raises(Rejected, match="15e2b0d3c33891eb"):
+        Originals(settings, refuse).put(OWNER, "refused", b"123456789")
+
+    assert is_stored(s3, settings, Originals(settings).put(OWNER, "refused", b"other bytes"))

@@ -2,6 +2,7 @@
 
 import hashlib
 import zlib
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,8 @@ from filters.recipe import parse_recipe
 from jobs.errors import HandsDied, NewerRecipe, Rejected, StoreUnavailable
 from jobs.job import JobState, Order
 from jobs.memory import MemoryLedger
+from jobs.quarantine import Gate
+from jobs.quarantine_memory import MemoryQuarantine
 from pipeline.memory import MemoryStore
 from pipeline.process import process_photo
 from pipeline.services import Edits, Encoded, Rendered, Services, StoredObject
@@ -51,7 +54,9 @@ class FailingHands:
 def outside(hands=None):
     store = MemoryStore()
     store.write_all([StoredObject(key="o/1", data=ORIGINAL, content_type="image/jpeg", crc32=zlib.crc32(ORIGINAL))])
-    return Services(store=store, ledger=MemoryLedger(), hands=hands or PaintedHands())
+    ledger = MemoryLedger()
+    gate = Gate(MemoryQuarantine(ledger))
+    return Services(store=store, ledger=ledger, hands=hands or PaintedHands(), quarantine=gate)
 
 
 def claimed(services, ladder="standard", **changes):
@@ -112,7 +117,7 @@ def test_nothing_is_published_if_the_store_fails():
     services = outside()
     store = FullStore()
     store.objects = services.store.objects
-    services = Services(store=store, ledger=services.ledger, hands=services.hands)
+    services = replace(services, store=store)
     job = claimed(services)
 
     with pytest.raises(StoreUnavailable):

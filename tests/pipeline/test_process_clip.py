@@ -13,6 +13,8 @@ from filters.recipe import parse_recipe
 from jobs.errors import DiskShort, HandsDied, LedgerUnavailable, Rejected, StoreUnavailable
 from jobs.job import JobState, Order
 from jobs.memory import MemoryLedger
+from jobs.quarantine import Gate
+from jobs.quarantine_memory import MemoryQuarantine
 from pipeline.clip.model import ClipFile, RenderedClip
 from pipeline.memory import MemoryStore
 from pipeline.process import process_clip
@@ -88,7 +90,9 @@ def outside(scratch, hands=None, store=None):
     MemoryStore.write_all(
         store, [StoredObject(key="o/1", data=ORIGINAL, content_type="video/mp4", crc32=zlib.crc32(ORIGINAL))]
     )
-    return ClipServices(store=store, ledger=MemoryLedger(), hands=hands or PaintedHands(), scratch=scratch)
+    ledger = MemoryLedger()
+    gate = Gate(MemoryQuarantine(ledger))
+    return ClipServices(store=store, ledger=ledger, hands=hands or PaintedHands(), scratch=scratch, quarantine=gate)
 
 
 def claimed(services, **changes):

@@ -11,6 +11,8 @@ from config import LADDERS, Settings
 from jobs.errors import HandsDied, LedgerUnavailable, Rejected, StoreUnavailable, Unavailable
 from jobs.job import JobState, Order
 from jobs.memory import MemoryLedger
+from jobs.quarantine import Gate
+from jobs.quarantine_memory import MemoryQuarantine
 from pipeline.memory import MemoryStore
 from pipeline.services import Encoded, Rendered, Services, StoredObject
 from workers.exits import LEFT
@@ -57,7 +59,8 @@ class World:
         self.ledger = MemoryLedger()
         self.signals = Signals()
         self.hands = ScriptedHands(act)
-        services = Services(store=store, ledger=self.ledger, hands=self.hands)
+        self.quarantine = MemoryQuarantine(self.ledger)
+        services = Services(store=store, ledger=self.ledger, hands=self.hands, quarantine=Gate(self.quarantine))
         self.heartbeat = Heartbeat(self.ledger, SETTINGS.lease_seconds)
         self.head = Head(
             name="worker", services=services, settings=SETTINGS, heartbeat=self.heartbeat, signals=self.signals
