@@ -128,7 +128,8 @@ class Client:
                 `bad_recipe` (also for a photo with a cut), `bad_owner`, `bad_key`, `foreign_original` if the source key
                 is none of this owner's, `unknown_media`, `wrong_function` if the media is a clip and this a photo, or
                 the other way round, `key_reused` if the key belongs to a job on another original or with another
-                recipe, or `quarantined` if these bytes have killed renderers.
+                recipe, `quarantined` if these bytes have killed renderers, `media_deleted`, or `original_removed`:
+                then upload the file again.
         """
         find_ladder(ladder, function)
         if sha256:
@@ -201,13 +202,22 @@ class Client:
         """Queue a rejected, dead or cancelled job again.
 
         Raises:
-            Rejected: `unknown_job`, or `not_final` for a job that is queued, running or done.
+            Rejected: `unknown_job`, `media_deleted`, or `not_final` for a job that is queued, running or done.
         """
         self._send(self._ledger.get().retry(job_id))
 
     def media(self, media_id: int) -> Media:
-        """A media's record. Raises Rejected `unknown_media`."""
+        """A media's record; of one that was deleted a tombstone. Raises Rejected `unknown_media`."""
         return self._ledger.get().media(media_id)
+
+    def delete_media(self, media_id: int) -> Media:
+        """Delete a media for ever: record, renditions, and its original unless another media uses that.
+
+        It is deleted when this returns, also while a job runs, and stays so as a tombstone, which is returned; again it
+        is the same answer. A janitor removes its bytes within seconds, or as soon as the store is there. The same file
+        can be uploaded and submitted again, also by the same keys. Raises Rejected `unknown_media`.
+        """
+        return self._ledger.get().delete_media(media_id)
 
     def close(self) -> None:
         """Close the calling thread's connections. Another thread's close when it ends."""
@@ -250,7 +260,7 @@ class Client:
     def _connect_originals(self) -> "Originals":
         from jobs.originals import Originals  # noqa: PLC0415
 
-        return Originals(self._settings, self._admit)
+        return Originals(self._settings, self._admit, lambda source_key: self._ledger.get().is_removed(source_key))
 
 
 def checked_owner(owner_id: int) -> int:

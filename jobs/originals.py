@@ -54,9 +54,18 @@ class Originals:
     A photo may have `limits.photo_bytes`, a clip `limits.clip_bytes`. No file is held in memory.
     """
 
-    def __init__(self, settings: Settings, admit: Callable[[str], None] = lambda _: None) -> None:
-        """`admit` is given the SHA-256 of what is to be stored, hexadecimal, and raises Rejected for what is not."""
+    def __init__(
+        self,
+        settings: Settings,
+        admit: Callable[[str], None] = lambda _: None,
+        is_removed: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        """`admit` is given the SHA-256 of what is to be stored, hexadecimal, and raises Rejected for what is not.
+
+        `is_removed` says of a source key whether an original was removed from there.
+        """
         self._admit = admit
+        self._is_removed = is_removed
         self._bucket = settings.s3_bucket
         self._limits = {PHOTO: settings.limits.photo_bytes, CLIP: settings.limits.clip_bytes}
         self._s3 = connect_s3(settings)
@@ -116,13 +125,20 @@ class Originals:
             return bytes(body.read(count))
 
     def _put(self, owner_id: int, key: str, body: BinaryIO, limit: int) -> str:
-        source_key = original_key(owner_id, uuid.uuid5(NAMESPACE, f"{owner_id}/{key}"))
         check_size(body.seek(0, SEEK_END), limit)
         body.seek(0)
         sha256, crc32 = digests(body)
         self._admit(sha256)
+        source_key = self._place(owner_id, key)
         if not self._create(source_key, body, crc32) and self._stored_crc32(source_key) != crc32:
             raise Rejected("key_reused", f"owner {owner_id} has stored other bytes by the key {key!r}")
+        return source_key
+
+    def _place(self, owner_id: int, key: str) -> str:
+        """Where the original of this key lies: the same again, until it is removed from there."""
+        name = uuid.uuid5(NAMESPACE, f"{owner_id}/{key}")
+        while self._is_removed(source_key := original_key(owner_id, name)):
+            name = uuid.uuid5(name, "again")
         return source_key
 
     def _open(self, bucket: str, name: str) -> Any:

@@ -1,6 +1,6 @@
 """The pool: this machine's processes, each started again when it dies.
 
-    python -m workers.supervisor [--photo N] [--clip N] [--sweep N] [--relay N]
+    python -m workers.supervisor [--photo N] [--clip N] [--sweep N] [--relay N] [--janitor N]
 
 What renders clips is nice: a photo that comes meanwhile takes the core. Without numbers there is a worker for photos a
 core, and one for clips if there are two cores.
@@ -34,7 +34,11 @@ from workers.pauses import pause_seconds
 from workers.signals import Signals
 from workers.start import begin
 
-MODULES = {"sweep": "workers.sweeper", "relay": "workers.relay"}  # of members that are no workers
+MODULES = {  # of members that are no workers
+    "sweep": "workers.sweeper",
+    "relay": "workers.relay",
+    "janitor": "workers.janitor",
+}
 TICK_SECONDS = 0.1
 GRACE_SECONDS = 5.0  # beyond drain_seconds, and after a second request, before the kernel ends what is left
 STEADY_SECONDS = 10.0  # who lived for so long did not die of its start
@@ -210,6 +214,7 @@ def parse(arguments: Sequence[str]) -> Mapping[str, int]:
     )
     parser.add_argument("--sweep", type=int, default=1, help="sweepers (default: 1)")
     parser.add_argument("--relay", type=int, default=1, help="event relays (default: 1)")
+    parser.add_argument("--janitor", type=int, default=1, help="janitors, which remove what was deleted (default: 1)")
     return vars(parser.parse_args(arguments))
 
 

@@ -17,6 +17,10 @@ from jobs import Client
 from jobs.errors import DarkroomError, Rejected, Unavailable
 from jobs.plain import as_data
 from jobs.postgres import PostgresLedger
+from jobs.postgres_inventory import PostgresInventory
+from jobs.s3 import connect_s3
+from pipeline.s3 import S3Store
+from pipeline.services import Store
 
 EXIT_CODES = """\b
 Exit codes:
@@ -27,7 +31,7 @@ Exit codes:
   4  there is no such job, media, generation or look
   5  the time to wait was over
   130  interrupted
-worker, pool, sweep and relay: 0 drained, 75 left before the job at hand was done, 78 could not begin."""
+worker, pool, sweep, relay and janitor: 0 drained, 75 left before the job at hand was done, 78 could not begin."""
 
 NOT_FOUND = frozenset({"unknown_job", "unknown_media", "unknown_generation", "unknown_look"})  # codes that end with 4
 
@@ -71,6 +75,16 @@ class App:
     def ledger(self) -> PostgresLedger:
         """The truth itself, for what only its operators ask."""
         return PostgresLedger.from_settings(self.settings)
+
+    @cached_property
+    def inventory(self) -> PostgresInventory:
+        """What the ledger knows of the store."""
+        return PostgresInventory.from_settings(self.settings)
+
+    @cached_property
+    def store(self) -> Store:
+        """The store itself."""
+        return S3Store(connect_s3(self.settings), self.settings.s3_bucket)
 
 
 class Notices(logging.Handler):

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from config.settings import LOCAL_STACK
-from scripts.darkroom import job, local, look, media, preview, recipe, submit, work
+from scripts.darkroom import audit, job, local, look, media, preview, recipe, submit, work
 from scripts.darkroom.app import EXIT_CODES, App, Group, Notices
 
 
@@ -51,6 +51,8 @@ for command in (
     work.pool,
     work.sweep,
     work.relay_events,
+    work.clear_away,
+    audit.audit,
     work.db,
 ):
     darkroom.add_command(command)

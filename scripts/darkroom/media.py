@@ -9,9 +9,8 @@ import click
 
 from filters.recipe import Recipe
 from jobs.job import CLIP, Lane, Media, Rendition
-from jobs.s3 import connect_s3
-from pipeline.s3 import S3Store
 from scripts.darkroom.app import App, Failure, Group, json_option, preset_option, print_json
+from scripts.darkroom.deletion import delete_media
 from scripts.darkroom.edits import cut_data, cut_options, edit_options, recipe_of_options
 from scripts.darkroom.show import clip_line, console, rendition_table, size
 
@@ -21,7 +20,10 @@ REFERRING = (".m3u8", ".vtt")  # renditions that are text and name others by the
 
 @click.group(cls=Group)
 def media() -> None:
-    """Look at media, fetch their renditions, go back to an earlier generation."""
+    """Look at media, fetch their renditions, go back to an earlier generation, delete them."""
+
+
+media.add_command(delete_media)
 
 
 @media.command("show")
@@ -157,20 +159,15 @@ def submit_again(app: App, record: Media, ladder: str, recipe: Recipe | None, la
         click.echo(f"Job {receipt.job_id} makes them. Follow it: darkroom job wait {receipt.job_id}")
 
 
-def opened(app: App) -> S3Store:
-    """The store of the settings."""
-    return S3Store(connect_s3(app.settings), app.settings.s3_bucket)
-
-
 def presigned(app: App, record: Media) -> dict[str, str]:
     """An address for each rendition's name, good for an hour."""
-    store = opened(app)
+    store = app.store
     return {rendition.name: store.url(rendition.key, URL_SECONDS) for rendition in record.renditions}
 
 
 def fetch(app: App, record: Media, out: Path) -> list[Path]:
     """Write each rendition to `out/<media>-<name>.<ext>`. Returns the files, the largest first."""
-    store = opened(app)
+    store = app.store
     out.mkdir(parents=True, exist_ok=True)
     names = {Path(rendition.key).name: local_name(record, rendition) for rendition in record.renditions}
     files = []
@@ -208,6 +205,9 @@ def print_media(record: Media, urls: dict[str, str]) -> None:
     shape = f"{record.width} x {record.height}" if record.width else "not known yet"
     stands = f"{record.state}, generation {record.generation}"
     click.echo(f"{record.function} {record.media_id} of owner {record.owner_id}: {stands}")
+    if record.state == "deleted":
+        click.echo("It was deleted: its record and renditions are gone, and its number stays taken.")
+        return
     click.echo(f"original {record.source_key}, {shape}, {recipe_line(record)}")
     if record.function == CLIP and record.facts:
         click.echo(clip_line(record.facts))

@@ -1,4 +1,4 @@
-"""The long-running processes: worker, pool, sweep, relay; and the ledger's schema."""
+"""The long-running processes: worker, pool, sweep, relay, janitor; and the ledger's schema."""
 
 import sys
 
@@ -7,7 +7,7 @@ import click
 import jobs.migrate
 from jobs.job import FUNCTIONS, PHOTO
 from scripts.darkroom.app import App, Group, json_option, print_json
-from workers import head, relay, supervisor, sweeper
+from workers import head, janitor, relay, supervisor, sweeper
 
 
 @click.command()
@@ -32,7 +32,7 @@ def worker(app: App, function: str) -> None:
 )
 @click.pass_obj
 def pool(app: App, photo: int, clip: int) -> None:
-    """Run workers, a sweeper and a relay under a supervisor that restarts what dies."""
+    """Run workers, a sweeper, a relay and a janitor under a supervisor that restarts what dies."""
     app.export_settings()
     sys.exit(supervisor.main(["--photo", str(photo), "--clip", str(clip)]))
 
@@ -44,6 +44,15 @@ def sweep(app: App, *, once: bool) -> None:
     """Bring tickets again: of expired leases, due retries, and queues that a job server lost."""
     app.export_settings()
     sys.exit(sweeper.main(["--once"] if once else []))
+
+
+@click.command("janitor")
+@click.option("--once", is_flag=True, help="Only what is due now, then leave.")
+@click.pass_obj
+def clear_away(app: App, *, once: bool) -> None:
+    """Remove from the store what was deleted: at once, after 16 minutes, and after a day. A pool has one already."""
+    app.export_settings()
+    sys.exit(janitor.main(["--once"] if once else []))
 
 
 @click.command("relay")

@@ -176,8 +176,8 @@ def test_a_member_that_cannot_begin_ends_the_pool_with_its_status():
 def test_the_command_line_says_how_many_of_each(monkeypatch, cores, clip):
     monkeypatch.setattr("os.cpu_count", lambda: cores)
 
-    assert parse(["--relay", "0"]) == {"photo": cores, "clip": clip, "sweep": 1, "relay": 0}
-    assert parse(["--photo", "4", "--clip", "3"]) == {"photo": 4, "clip": 3, "sweep": 1, "relay": 1}
+    assert parse(["--relay", "0"]) == {"photo": cores, "clip": clip, "sweep": 1, "relay": 0, "janitor": 1}
+    assert parse(["--photo", "4", "--clip", "3"]) == {"photo": 4, "clip": 3, "sweep": 1, "relay": 1, "janitor": 1}
 
 
 def test_what_a_killed_worker_left_on_the_disk_is_removed(tmp_path):
