@@ -9,6 +9,7 @@ from pipeline.clip.boxes import MEDIA, TopBox, inner_boxes, top_boxes
 from pipeline.clip.cmaf import SOUND, VIDEO, read_fragments, read_tracks
 from pipeline.clip.codecs import SOUND_ENTRY, VIDEO_ENTRY
 from pipeline.clip.model import ClipFile
+from pipeline.clip.verify_samples import check_samples
 from pipeline.headers.boxes import Box, find, version_of
 from pipeline.headers.reader import U16, U32, number
 from pipeline.verify import UncleanRenditionError
@@ -63,6 +64,7 @@ def check_movie(path: Path, stated: ClipFile, named: Mapping[str, ClipFile]) -> 
     size = tracks[0].width, tracks[0].height
     need(size == (stated.width, stated.height), f"its size is {size[0]}x{size[1]}, not as stated")
     check_media(boxes, movies[0])
+    check_samples(path, boxes, movies[0])
 
 
 def check_media(boxes: Sequence[TopBox], movie: memoryview) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from config import CLIP_LADDERS, Limits
 from config.presets import PhotoPreset
 from jobs.errors import Rejected
 from pipeline.clip.boxes import erase_user_data, inner_boxes, top_boxes
@@ -16,8 +17,11 @@ from pipeline.clip.cmaf import read_cmaf
 from pipeline.clip.model import ClipFile
 from pipeline.clip.outputs import keep, keep_bytes
 from pipeline.clip.playlists import Variant, master_playlist, media_playlist
+from pipeline.clip.render import render_clip
 from pipeline.clip.verify import verify_all
+from pipeline.clip.verify_samples import X264, check_av1, check_h264, check_hevc
 from pipeline.encode import encode
+from pipeline.services import Edits
 from pipeline.verify import UncleanRenditionError
 
 SIZE = {"width": 322, "height": 180}
@@ -355,3 +359,92 @@ def test_boxes_within_a_movie_are_found_where_ffmpeg_put_them(movie, tmp_path):
     assert [box.kind for box in boxes][4:] == [b"moof", b"mdat"] * 3
     assert [box.kind for box in inner_boxes(boxes[1].body)] == [b"mvhd", b"trak", b"trak", b"mvex", b"free"]
     assert boxes[-1].end == len(movie)
+
+
+NAMED = X264 + b"x264 - core 164 - options: crf=23.0\0"
+
+
+def message(kind, payload):
+    """A unit of H.264 with one message of SEI."""
+    unit = bytes([6, kind, len(payload)]) + payload + b"\x80"
+    return len(unit).to_bytes(4, "big") + unit
+
+
+def hevc_message(kind, payload):
+    unit = bytes([39 << 1, 1, kind, len(payload)]) + payload + b"\x80"
+    return len(unit).to_bytes(4, "big") + unit
+
+
+def av1_unit(kind, payload=b"1234"):
+    return bytes([kind << 3 | 2, len(payload)]) + payload
+
+
+SLICE, HEVC_SLICE = b"\0\0\0\5\x65abcd", b"\0\0\0\6\x26\1abcd"
+CAPTIONS = bytes.fromhex("b500314741393403c1ff") + bytes(4)
+CLEAN_SAMPLES = [
+    (check_h264, SLICE),
+    (check_h264, message(5, NAMED) + SLICE),
+    (check_h264, message(1, b"time") + message(6, b"a") + SLICE),
+    (check_hevc, hevc_message(0, b"wait") + HEVC_SLICE),
+    (check_av1, av1_unit(2, b"") + av1_unit(1) + av1_unit(6)),
+    (check_av1, av1_unit(6, b"1" * 100) + bytes([6 << 3]) + b"up to the end"),
+]
+UNCLEAN_SAMPLES = [
+    (check_h264, message(4, CAPTIONS) + SLICE),
+    (check_h264, message(5, bytes(16) + b"+52.5310+013.4040/") + SLICE),
+    (check_h264, message(5, X264 + b"x264 - core 164 \xff\xd8") + SLICE),
+    (check_h264, message(5, X264 + b"my secret") + SLICE),
+    (check_h264, message(137, bytes(24)) + SLICE),
+    (check_h264, b"\0\0\0\5\x0cfill" + SLICE),
+    (check_h264, SLICE + b"trailing"),
+    (check_h264, SLICE + b"\0"),
+    (check_hevc, hevc_message(4, CAPTIONS) + HEVC_SLICE),
+    (check_hevc, hevc_message(5, NAMED) + HEVC_SLICE),
+    (check_hevc, b"\0\0\0\5" + bytes([48 << 1, 1]) + b"own" + HEVC_SLICE),
+    (check_av1, av1_unit(5, CAPTIONS) + av1_unit(6)),
+    (check_av1, av1_unit(15) + av1_unit(6)),
+    (check_av1, av1_unit(6)[:-1]),
+]
+
+
+@pytest.mark.parametrize(("check", "sample"), CLEAN_SAMPLES)
+def test_pictures_pass_with_what_a_decoder_needs_and_x264s_own_line(check, sample):
+    check(sample)
+
+
+@pytest.mark.parametrize(("check", "sample"), UNCLEAN_SAMPLES)
+def test_nothing_else_passes_between_the_pictures(check, sample):
+    with pytest.raises(UncleanRenditionError):
+        check(sample)
+
+
+SECRET = "086f3693b7b34f2c965321492feee5b8+my secret"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("-c", "copy", "-bsf:v", f"h264_metadata=sei_user_data={SECRET}"),
+        ("-c:v", "libx265", "-preset", "ultrafast", "-tag:v", "hvc1", "-x265-params", "info=1:log-level=error"),
+    ],
+    ids=["h264", "hevc"],
+)
+@pytest.mark.parametrize(
+    "flags", ["+faststart", "+frag_keyframe+delay_moov+default_base_moof"], ids=["plain", "pieces"]
+)
+def test_what_an_encoder_or_a_camera_says_between_the_pictures_is_found_in_a_file(arguments, flags, remade, tmp_path):
+    data = remade("-t", "0.5", *arguments, "-fflags", "+bitexact", "-movflags", flags)
+
+    with pytest.raises(UncleanRenditionError, match=r"between its pictures|holds more than"):
+        verify_movie(data, tmp_path)
+
+
+def test_captions_of_the_original_do_not_come_into_a_rung(corpus, tmp_path):
+    (tmp_path / "out").mkdir()
+    original = (corpus / "clips" / "androidx__fragmented_captions.mp4").read_bytes()
+    (tmp_path / "original").write_bytes(original)
+    assert b"GA94" in original
+
+    clip = render_clip(tmp_path, CLIP_LADDERS["standard"], Limits(), Edits(), (), lambda _: None, lambda _: None)
+
+    assert not [file for file in clip.files if b"GA94" in (tmp_path / "out" / file.file).read_bytes()]
