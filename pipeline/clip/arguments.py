@@ -14,7 +14,10 @@ from pipeline.clip.model import Source
 from pipeline.clip.plan import Frames, Rung, Span, Sprites, count_frames, exact, frame_rate, plan_sprites, rung_size
 
 PATIENCE_SECONDS = 0.25  # what may be missing at a clip's end; then its last picture stands
-SEEKABLE = frozenset(("mov", "matroska", "avi"))  # containers with an index, in which ffmpeg finds a frame exactly
+# Containers with an index, in which ffmpeg finds a frame exactly. Others are decoded from the beginning, at four times
+# the CPU for a second at 0:50: a TS is entered between keyframes, and what comes then is broken; in FLV and ASF it is
+# a frame more or less, by how the time rounds.
+SEEKABLE = frozenset(("mov", "matroska", "avi"))
 SEE_THROUGH = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # decoders that also read what ffmpeg's own leave out: alpha
 ONE_THREAD = ("-threads", "1", "-filter_complex_threads", "1")
 
