@@ -240,7 +240,7 @@ def test_the_original_is_opened_in_its_own_container_only_and_may_name_no_other_
 
     assert option(opened, "-f") == "mov"
     assert opened[-1] == "/job/original"
-    assert option(opened, "-protocol_whitelist") == "file,pipe"
+    assert option(opened, "-protocol_whitelist") == "file"
     assert "concat" not in option(opened, "-format_whitelist")
     assert "hls" not in option(opened, "-format_whitelist")
 
@@ -281,7 +281,7 @@ def test_a_cut_enters_where_there_is_an_index_and_drops_what_comes_before_where_
     assert (option(indexed, "-ss"), option(indexed, "-t")) == ("2.500000", "1.500000")
     assert indexed.index("-ss") < indexed.index("-i")
     assert "-ss" not in stream
-    assert "[0:0]trim=start=2.500000:end=4.000000" in option(stream, "-filter_complex")
+    assert ",trim=start=2.500000:end=4.000000," in option(stream, "-filter_complex")
     assert "[0:1]atrim=start=2.500000:end=4.000000" in option(stream, "-filter_complex")
 
 
