@@ -26,6 +26,7 @@ class Limits:
     photo_wall_seconds: int = 20
     photo_memory_bytes: int = 1024 * MIB  # growth of the address space above what the libraries take
     clip_bytes: int = 300 * MIB
+    clip_file_bytes: int = 1024 * MIB  # of one that is made of it: ten minutes of the largest rung have up to 375 MB
     clip_seconds: int = 600
     clip_long_side: int = 7_680  # of a frame, whichever way it lies: 8K
     clip_short_side: int = 4_320

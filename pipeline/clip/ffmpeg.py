@@ -267,7 +267,7 @@ def confine(limits: Limits) -> None:
     """Bound this process, which is about to become ffmpeg, and have it die with its parent."""
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     bound(resource.RLIMIT_AS, limits.clip_memory_bytes)
-    bound(resource.RLIMIT_FSIZE, limits.clip_bytes)
+    bound(resource.RLIMIT_FSIZE, limits.clip_file_bytes)
     bound(resource.RLIMIT_CPU, limits.clip_cpu_seconds)
     bound(resource.RLIMIT_NOFILE, OPEN_FILES)
     bound(resource.RLIMIT_CORE, 0)

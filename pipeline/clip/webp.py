@@ -32,7 +32,7 @@ def probe_webp(file: Path, limits: Limits) -> Source:
         header = read_header(opened.read(limits.photo_bytes + 1), limits)
     if header.frames == 1:
         raise Rejected("photo_not_clip", "This picture does not move; it was submitted as a clip.")
-    source = probe(unfold(file, header, limits), limits)
+    source = probe(unfold(file, header, limits), replace(limits, clip_bytes=limits.clip_file_bytes))
     return replace(source, format="webp", loops=True, video=replace(source.video, codec="webp"))
 
 
@@ -42,8 +42,9 @@ def unfold(file: Path, header: Header, limits: Limits) -> Path:
     with unfolded.open("wb") as opened:
         for piece in apng_chunks(play(file, header, limits), header.frames):
             written += len(piece)
-            if written > limits.clip_bytes:
-                raise Rejected("too_many_bytes", f"The pictures of this WebP have more than {limits.clip_bytes} bytes.")
+            if written > limits.clip_file_bytes:
+                most = limits.clip_file_bytes
+                raise Rejected("too_many_bytes", f"The pictures of this WebP have more than {most} bytes.")
             opened.write(piece)
     return unfolded
 

@@ -44,6 +44,35 @@ def test_metadata_and_other_kinds_of_jpeg_do_not_pass(metadata):
         verify(rendition(**metadata))
 
 
+GPS = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x88\x25\0\x04\0\0\0\x01\0\0\0\x1a\0\0\0\0"
+PLANTED = {
+    "position": (0xE1, GPS),
+    "maker notes": (0xE1, b"Exif\0\0II*\0\x08\0\0\0\x01\0\x7c\x92\x07\0\x04\0\0\0mine\0\0\0\0"),
+    "extended XMP": (0xE1, b"http://ns.adobe.com/xmp/extension/\0" + b"0" * 40),
+    "several pictures": (0xE2, b"MPF\0II*\0"),
+    "FlashPix": (0xE2, b"FPXR\0"),
+    "IPTC": (0xED, b"Photoshop 3.0\x008BIM\x04\x04\0\0\0\0\0\x05\x1c\x02\x50\0\0"),
+    "Adobe": (0xEE, b"Adobe\0\x64\0\0\0\0\0"),
+    "JFXX": (0xE0, b"JFXX\0\x10"),
+    "content credentials": (0xEB, b"JP\0\x01\0\0\0\x01"),
+    "comment": (0xFE, b"here"),
+    "number of lines": (0xDC, b"\0\x1e"),
+}
+
+
+@pytest.mark.parametrize("kind", PLANTED)
+@pytest.mark.parametrize("behind", [b"\xff\xe0", b"\xff\xdb", b"\xff\xc0"], ids=["JFIF", "tables", "frame"])
+def test_what_cameras_and_editors_write_does_not_pass_wherever_it_stands(kind, behind):
+    marker, body = PLANTED[kind]
+    data = rendition().data
+    at = data.index(behind)
+    at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    planted = data[:at] + bytes([0xFF, marker]) + (len(body) + 2).to_bytes(2, "big") + body + data[at:]
+
+    with pytest.raises(UncleanRenditionError, match="does not belong there"):
+        verify(rendition(planted))
+
+
 @pytest.mark.parametrize("more", [b"\0", b"\xff\xd9", b"<html>"])
 def test_trailing_bytes_do_not_pass(more):
     with pytest.raises(UncleanRenditionError, match="follows its pixels"):

@@ -21,6 +21,7 @@ from pipeline.clip.ffmpeg import (
     encoder,
     last_words,
     run,
+    safe_input,
     what_ended_it,
 )
 
@@ -70,6 +71,22 @@ def test_too_much_cpu_ends_it_and_may_be_tried_again(tmp_path):
     assert "CPU" in str(died.value) or "SIG" in str(died.value)
 
 
+def test_too_much_time_ends_it_whatever_it_is_waiting_for(tmp_path):
+    with pytest.raises(EncoderDied, match="wall limit of 1 s"):
+        run(ENDLESS, replace(LIMITS, clip_wall_seconds=1), folder=tmp_path)
+
+
+def test_one_piece_of_memory_is_bounded_too(tmp_path):
+    frame = ["-f", "lavfi", "-i", "color=s=1920x1080:d=0.1", "-c:v", "png", "-threads", "1", "one.mov"]
+    run(frame, LIMITS, folder=tmp_path)
+    decode = ["-i", "one.mov", "-f", "null", "-"]
+
+    run([*safe_input("mov", LIMITS), *decode], LIMITS, folder=tmp_path)
+    tight = replace(LIMITS, clip_alloc_bytes=1 << 20)
+    with pytest.raises((Rejected, EncoderDied)):
+        run([*safe_input("mov", tight), *decode], tight, folder=tmp_path)
+
+
 def test_too_little_memory_ends_it_and_may_be_tried_again(tmp_path):
     large = ["-f", "lavfi", "-i", "color=s=7680x4320:d=1", "-vf", "format=gbrpf32le,reverse", "-f", "null", "-"]
 
@@ -81,7 +98,7 @@ def test_a_file_beyond_the_bound_is_the_clips_fault_and_not_tried_again(tmp_path
     raw = ["-f", "lavfi", "-i", "testsrc2=s=640x360:d=5", "-f", "rawvideo", "large.raw"]
 
     with pytest.raises(Rejected) as refused:
-        run(raw, replace(LIMITS, clip_bytes=1 << 20), folder=tmp_path)
+        run(raw, replace(LIMITS, clip_file_bytes=1 << 20), folder=tmp_path)
 
     assert refused.value.code == "too_many_bytes"
 

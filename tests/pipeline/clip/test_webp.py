@@ -73,7 +73,7 @@ def test_more_pictures_than_a_file_may_hold_are_refused(animation):
     file = animation(noise(5), [100] * 5)
 
     with pytest.raises(Rejected) as refused:
-        probe_webp(file, replace(LIMITS, clip_bytes=60_000))
+        probe_webp(file, replace(LIMITS, clip_file_bytes=60_000))
 
     assert refused.value.code == "too_many_bytes"
 
