@@ -80,9 +80,10 @@ class PostgresLedger:
     * submit: its own job, by the key; claim: its own lease, by the worker's name, which is therefore to be of one life
       of one process; finish and fail: their own attempt, by the fence; beat, publish_part,
       cancel, delete_media, add_look: nothing to change;
-    * release, sweep, recall: what is left to do, so the count is too low, and swept tickets are due again in a minute.
+    * release, recall: what is left to do, so the count is too low.
 
-    retry, rollback and relay are not sent again: after LedgerUnavailable, look whether they were carried out.
+    retry, rollback and relay are not sent again: after LedgerUnavailable, look whether they were carried out. Nor is
+    sweep: what it took is due again in a minute, or at the next recall.
     """
 
     def __init__(self, dsn: str, connect_timeout_seconds: float = 3.0) -> None:
@@ -150,7 +151,7 @@ class PostgresLedger:
 
     def sweep(self, limit: int) -> list[Ticket]:
         """Expire leases and return what is due; it is due again in a minute, unless it is claimed."""
-        rows = self._connection.rows("SELECT * FROM darkroom.sweep(%s)", (limit,))
+        rows = self._connection.rows("SELECT * FROM darkroom.sweep(%s)", (limit,), repeatable=False)
         return [_ticket(row) for row in rows]
 
     def recall(self, limit: int) -> int:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from config import MisconfiguredError, Settings
-from jobs.errors import BrokerUnavailable, Unavailable
+from jobs.errors import BrokerUnavailable, LedgerUnavailable, Unavailable
 from jobs.gearman import BrokerWatch, Dispatcher
 from jobs.job import Ticket
 from jobs.ledger import Ledger
@@ -70,10 +70,17 @@ class Sweeper:
 
     def _send_due(self) -> int:
         sent = 0
-        while self._keep_going() and (tickets := self._ledger.sweep(BATCH)):
+        while self._keep_going() and (tickets := self._take_due()):
             self._send(tickets)
             sent += len(tickets)
         return sent
+
+    def _take_due(self) -> list[Ticket]:
+        try:
+            return self._ledger.sweep(BATCH)
+        except LedgerUnavailable:
+            self._recall_due = True  # it may have taken tickets all the same, or may yet: due again in a minute
+            raise
 
     def _recall(self) -> None:
         jobs = 0

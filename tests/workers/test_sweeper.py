@@ -144,6 +144,25 @@ def test_that_is_not_looked_after_before_everybody_can_have_noticed(world):
     assert world.sweeper.sweep() == 0
 
 
+def test_tickets_whose_sweep_was_carried_out_and_not_answered_are_brought_by_the_next(world):
+    jobs, sweep = world.submit(3), world.ledger.sweep
+
+    def cut(limit):
+        sweep(limit)
+        raise LedgerUnavailable("server closed the connection unexpectedly")
+
+    world.sweeper.sweep()
+    world.brokers.queue.clear()
+    world.ledger.recall(10)
+    world.ledger.sweep = cut
+    with pytest.raises(LedgerUnavailable):
+        world.sweeper.sweep()
+    world.ledger.sweep = sweep
+
+    assert world.sweeper.sweep() == 3
+    assert world.queued == jobs
+
+
 def test_nothing_is_swept_while_no_job_server_is_there_and_all_of_it_when_one_comes(world):
     jobs = world.submit(3)
     world.brokers.up = False
