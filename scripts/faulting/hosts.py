@@ -8,7 +8,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from io import BytesIO
 from pathlib import Path
+
+from PIL import Image
 
 from jobs.gearman import Dispatcher
 from jobs.job import JobState
@@ -16,7 +19,6 @@ from scripts.faulting.frontend import Acknowledged, persist, small_photo
 from scripts.faulting.lab import ROOT, Lab
 from scripts.faulting.model import BrokenPromiseError, Fault, NotHereError
 from scripts.faulting.programs import wait_for
-from scripts.sample import sample_photo
 
 GROUP = "hosts"
 MIB = 1 << 20
@@ -25,7 +27,10 @@ LEFT_BYTES = 8 * MIB  # of a disk that is full
 SHORT_SECONDS = 60.0  # for a worker to notice that its disk is full
 DISK_PROMISE_SECONDS = 90.0  # a short disk is tried again after 5, 10, 20 s
 ENOUGH_BYTES = 96 * MIB  # of memory, for the load's photos
-TOO_LARGE = (6_000, 8_000)  # a photo's height and width for which that is not enough
+TOO_LARGE = (
+    8_000,
+    6_000,
+)  # width and height of a PNG for which that is not enough: it has no fraction to be decoded at
 WORK_SECONDS = 90.0  # for a worker with a wrong clock to do a photo
 TICKETS = 20  # of one job
 FAKETIME = "/usr/lib/*/faketime/libfaketimeMT.so.1"
@@ -58,7 +63,7 @@ def starve(lab: Lab) -> None:
     lab.environment = {"DARKROOM_LIMIT_PHOTO_MEMORY_BYTES": str(ENOUGH_BYTES)}
     pool = lab.staff(photo=1)
     head = pool.heads()[0].pid
-    source_key = lab.frontend.upload(sample_photo(*TOO_LARGE))
+    source_key = lab.frontend.upload(large_photo())
     hungry = lab.frontend.submit(source_key, FINAL)
     wait_for(lambda: is_final(lab, hungry), SHORT_SECONDS, "the hungry photo's end")
     lab.strike()
@@ -114,6 +119,13 @@ def die_between_upload_and_submit(lab: Lab) -> None:
         if died.stdout.strip() != source_key:
             raise BrokenPromiseError(f"upload {number} lies at {died.stdout!r}, and again at {source_key!r}")
         lab.frontend.submit(source_key, key=key)
+
+
+def large_photo() -> bytes:
+    """A PNG that is small on the wire and large in memory."""
+    made = BytesIO()
+    Image.new("RGB", TOO_LARGE).save(made, "PNG")
+    return made.getvalue()
 
 
 def is_final(lab: Lab, answered: Acknowledged) -> bool:

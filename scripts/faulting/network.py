@@ -10,7 +10,7 @@ from jobs import Client
 from scripts.faulting.lab import Lab
 from scripts.faulting.model import Fault
 from scripts.faulting.proxy import Kind, Proxy, Trouble, http_answer, s3_answer
-from scripts.faulting.servers import CONNECT_SECONDS, recover
+from scripts.faulting.servers import CONNECT_SECONDS, DONE_SECONDS, recover
 from workers.stack import Stack
 
 GROUP = "network"
@@ -120,7 +120,7 @@ def lasting(
 ) -> Fault:
     """A fault that lasts a while."""
     run = partial(last, find=find, trouble=trouble, seconds=seconds)
-    return Fault(name=name, group=GROUP, run=run, photos=LOAD, short=short)
+    return Fault(name=name, group=GROUP, run=run, recovery_seconds=DONE_SECONDS, photos=LOAD, short=short)
 
 
 def striking(name: str, find: Callable[[Wires], Proxy], trouble: Trouble, *, short: bool = False) -> Fault:

@@ -25,7 +25,9 @@ LONG_SECONDS = 40.0  # for which the job server is away, and uploads go on
 QUEUED = 10_000  # jobs that a job server loses at once
 CONNECT_SECONDS = 5.0  # promised: from a database's return to an answer
 RESUBMIT_SECONDS = 10.0  # promised: from a job server's return to every ticket in its queue
-DONE_SECONDS = 30.0  # from a server's return to the end of a photo that is submitted then
+# From a server's return to the end of a photo that is submitted then. A frontend lets a job server that hung be for up
+# to 16 s (`jobs.outages`), and a ticket that it keeps back is due after 30.
+DONE_SECONDS = 40.0
 LOAD = 100  # photos
 CANCELLED = frozenset({JobState.CANCELLED, JobState.DONE})
 
@@ -171,6 +173,7 @@ FAULTS = (
             name=f"{name} {way}",
             group=GROUP,
             run=partial(act, find=find, promise_seconds=promise_seconds),
+            recovery_seconds=DONE_SECONDS,
             photos=LOAD,
             short=(name, way) == ("gearmand", "is killed"),
         )
