@@ -1,5 +1,6 @@
 """What a worker makes of a ticket, over twins."""
 
+import hashlib
 import json
 import logging
 import zlib
@@ -9,7 +10,7 @@ import pytest
 
 from config import LADDERS, Settings
 from jobs.errors import HandsDied, LedgerUnavailable, Rejected, StoreUnavailable, Unavailable
-from jobs.job import JobState, Order
+from jobs.job import Crash, JobState, Order
 from jobs.memory import MemoryLedger
 from jobs.quarantine import Gate
 from jobs.quarantine_memory import MemoryQuarantine
@@ -245,3 +246,39 @@ def test_the_lease_is_kept_only_while_the_job_runs():
 def test_a_workers_name_has_no_spaces_and_is_of_one_life_of_one_process():
     assert " " not in worker_name(7, "abc")
     assert len({worker_name(7, "abc"), worker_name(8, "abc"), worker_name(7, "abd")}) == 3
+
+
+CRASH = Crash(stage="decode heic", signal="SIGSEGV", limit=None, words="", libraries={"libheif": "1.20.2"})
+
+
+def test_a_death_is_noted_with_its_attempt_and_the_third_turns_the_original_away_from_the_hands():
+    world = World(fail_with(HandsDied("SIGSEGV", CRASH)))
+    sha256 = hashlib.sha256(b"photo").hexdigest()
+    for _ in range(3):
+        world.work()
+        world.ledger.cancel(world.receipt.job_id)
+        world.ledger.retry(world.receipt.job_id)
+
+    assert [death.fence for death in world.quarantine.deaths(sha256)] == [1, 2, 3]
+
+    world.hands.act = lambda: pytest.fail("the hands saw it")
+    status = world.work()
+    assert (status.state, status.code) == (JobState.REJECTED, "quarantined")
+    assert world.quarantine.stranded([sha256]) == [world.receipt.job_id]
+
+
+def test_a_death_that_is_not_the_originals_fault_is_not_counted():
+    world = World(fail_with(HandsDied("SIGKILL")))
+
+    world.work()
+
+    assert world.quarantine.deaths(hashlib.sha256(b"photo").hexdigest()) == []
+
+
+def test_a_job_is_settled_as_ever_if_its_death_cannot_be_noted(monkeypatch):
+    world = World(fail_with(HandsDied("SIGSEGV", CRASH)))
+    monkeypatch.setattr(world.quarantine, "note", lambda *_: fail_with(LedgerUnavailable("away"))())
+
+    status = world.work()
+
+    assert (status.state, status.code) == (JobState.QUEUED, "renderer_died")
