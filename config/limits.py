@@ -34,8 +34,9 @@ class Limits:
     clip_frames: int = 36_000  # as claimed, and counted again while they are decoded: ten minutes of 60 a second
     clip_streams: int = 16
     clip_stall_seconds: int = 30  # without progress: then it is killed
-    # The standard ladder takes 3.4 CPU seconds a second of a phone's 1080p, on one core at 2.1 GHz; a clip of 4K at 60
-    # frames takes twice that. So 20 let both pass on a machine three times slower, and what is small is ended soon.
+    # Measured on one core of an AMD EPYC, in CPU seconds a second of the clip, with the standard ladder: 3.4 of a
+    # phone's 1080p, 4.6 of 4K at 60 frames, 10 of 8K. With 20 the first two pass on a machine three times slower, and
+    # what is small is ended soon.
     clip_cpu_base_seconds: int = 60  # of one ffmpeg process, whatever the clip's length
     clip_cpu_per_second: int = 20  # more for each second of the clip
     clip_cpu_seconds: int = 12_060  # at most

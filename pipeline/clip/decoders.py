@@ -7,6 +7,7 @@ PICTURES = (
     *("h264", "hevc", "libdav1d", "libaom-av1", "vp8", "vp9", "libvpx", "libvpx-vp9"),
     *("mpeg4", "h263", "msmpeg4", "mjpeg", "mpeg2video", "mpeg1video", "dvvideo"),  # older cameras and camcorders
     *("prores", "png", "gif", "apng"),
+    "ffv1",  # RFC 9043, what archives keep; its only decoder is ffmpeg's own, and is fuzzed with it
 )
 SOUND = (
     *("aac", "aac_latm", "mp3float", "mp3", "mp2float", "mp2", "ac3", "eac3"),
