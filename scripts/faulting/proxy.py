@@ -235,6 +235,7 @@ class _Conversation:
             case Kind.SHORT_REQUEST:
                 self._pass_short(data, trouble, self._server)  # type: ignore[arg-type]
             case Kind.CUT_AT_ONCE:
+                self._client.shutdown(socket.SHUT_RDWR)  # first: a quick reply would pass
                 self._server.sendall(data)
                 self.cut()
             case _:
