@@ -136,6 +136,16 @@ def test_a_submit_whose_reply_is_cut_finds_its_own_job(ledger, wire, order):
     assert ledger.submit(order).job_id == receipt.job_id
 
 
+def test_a_sweep_whose_reply_is_cut_is_not_repeated_for_its_tickets_are_to_be_recalled(ledger, wire):
+    before = wire.queries
+    wire.cut_next_reply()
+
+    with pytest.raises(LedgerUnavailable):
+        ledger.sweep(1)
+
+    assert wire.queries == before + 1
+
+
 def test_a_claim_whose_reply_is_cut_finds_its_own_lease(ledger, wire, order):
     job_id = ledger.submit(order).job_id
     wire.cut_next_reply()
