@@ -167,11 +167,13 @@ def test_a_killed_pool_takes_everything_it_started_along(fleet):
 
     pool.process.kill()
 
-    assert len(members) == 3
+    assert len(members) == 4
     wait_for(lambda: all(not m.is_running() or m.status() == psutil.STATUS_ZOMBIE for m in members), 10)
 
 
-@pytest.mark.parametrize("module", ["workers.head", "workers.supervisor", "workers.sweeper", "workers.relay"])
+@pytest.mark.parametrize(
+    "module", ["workers.head", "workers.supervisor", "workers.sweeper", "workers.relay", "workers.janitor"]
+)
 def test_without_a_setting_nothing_begins_and_the_log_says_which(fleet, module):
     program = fleet.start(module, drain_seconds="soon")
 

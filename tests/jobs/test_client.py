@@ -387,6 +387,23 @@ def test_an_upload_is_stored_once_and_can_be_submitted(client):
     assert client.media(client.submit(OWNER, source_key).media_id).source_key == source_key
 
 
+def test_a_file_whose_media_was_deleted_can_be_uploaded_and_submitted_again_by_the_same_keys(client, settings):
+    key = uuid.uuid4().hex
+    places = []
+    for _ in range(3):
+        places.append(client.upload(OWNER, b"a photo", key))
+        assert client.upload(OWNER, b"a photo", key) == places[-1]
+        receipt = client.submit(OWNER, places[-1], key=key)
+        assert receipt.created
+        assert client.delete_media(receipt.media_id) == client.delete_media(receipt.media_id)
+        assert client.status(receipt.job_id).state is JobState.CANCELLED
+        with pytest.raises(Rejected) as refusal:
+            client.submit(OWNER, places[-1])
+        assert refusal.value.code == "original_removed"
+
+    assert len(set(places)) == 3
+
+
 def test_an_upload_is_bounded_by_what_it_is_said_to_be(settings):
     limits = dataclasses.replace(settings.limits, photo_bytes=3, clip_bytes=4)
     client = Client(dataclasses.replace(settings, limits=limits))

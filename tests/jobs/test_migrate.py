@@ -303,6 +303,62 @@ def test_what_was_there_before_clips_is_photos_that_can_still_be_finished_and_pu
     assert (ledger.media(1).function, ledger.media(1).state, ledger.status(1).progress) == ("photo", "ready", None)
 
 
+def test_what_was_there_before_deletion_can_be_deleted_and_programs_of_that_release_are_refused_well(dsn, tmp_path):
+    """What they send, word for word, on a media that a newer program has deleted."""
+    before = tmp_path / "before"
+    before.mkdir()
+    for file in sorted(FOLDER.glob("*.sql"))[:6]:
+        shutil.copy(file, before)
+    migrate(dsn, before)
+    submit = (
+        "SELECT job_id, media_id FROM darkroom.submit"
+        "(7, 'photo', '{}', 'o/7/x', 'standard', 'batch', {}, '{{}}', '{{}}')"
+    )
+    job_id, media_id = row(dsn, submit.format("first", "NULL"))
+    published = "SELECT darkroom.finish({}, {}, 'aa', 7, 5, '{{}}', '{{}}', '{{}}')"
+    row(dsn, f"SELECT * FROM darkroom.claim_order({job_id}, 'worker', 60)")
+    ask(dsn, published.format(job_id, 1))
+    again, _ = row(dsn, submit.format("again", media_id))
+    row(dsn, f"SELECT * FROM darkroom.claim_order({again}, 'worker', 60)")
+
+    migrate(dsn)
+    PostgresLedger(dsn).delete_media(media_id)
+
+    assert not ask(dsn, published.format(again, 1))
+    assert not ask(dsn, f"SELECT darkroom.beat({again}, 1, 60, NULL)")
+    assert ask(dsn, f"SELECT count(*) FROM darkroom.claim_order({again}, 'worker', 60)") == 0
+    for refused, reason in (
+        (submit.format("third", media_id), "is deleted and stays so"),
+        (submit.format("first", "NULL"), "upload the file again"),
+        (f"SELECT * FROM darkroom.retry({again})", "is deleted and stays so"),
+        (f"SELECT darkroom.rollback({media_id}, 1)", "is deleted and stays so"),
+    ):
+        with pytest.raises(psycopg2.Error, match=reason):
+            ask(dsn, refused)
+    assert ask(dsn, f"SELECT state FROM darkroom.media WHERE media_id = {media_id}") == "deleted"
+
+
+def test_an_original_and_what_is_due_are_found_without_reading_the_tables(dsn):
+    migrate(dsn)
+    add_jobs(dsn, first=1, last=3000, state="done")
+    ask(dsn, "UPDATE darkroom.media SET source_key = 'originals/' || media_id")
+    ask(
+        dsn,
+        "INSERT INTO darkroom.removals (place, folder, due_at) SELECT 'o/' || n, false, now() + interval '1 day'"
+        " FROM generate_series(1, 3000) AS n; ANALYZE",
+    )
+
+    read = ask(
+        dsn,
+        "SELECT darkroom.abandon_original('o/none'), darkroom.abandon_original('originals/7'),"
+        " count(*) FROM darkroom.take_removals(10);"
+        " SELECT sum(idx_tup_fetch + seq_tup_read) FROM pg_stat_xact_user_tables"
+        " WHERE relname IN ('media', 'removals', 'jobs')",
+    )
+
+    assert read < 20
+
+
 def test_a_beat_with_progress_changes_no_index_that_one_without_leaves_alone(dsn):
     """PostgreSQL's own catalogue: no index holds the column, by itself or in a condition or expression."""
     migrate(dsn)
