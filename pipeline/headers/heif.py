@@ -46,6 +46,8 @@ def describe_track(track: Track, exif: Exif, limits: Limits) -> Header:
     """The header of an image sequence."""
     check_size(track.width, track.height, side=limits.side, pixels=limits.pixels)
     check_animation(track.frames, track.width, track.height, limits)
+    if track.frames == 0:
+        raise corrupt("The image sequence has no frame.")
     return Header(
         format=format_of(track.codec),
         width=track.width,

@@ -60,9 +60,12 @@ def read_first_page(data: memoryview) -> Directory:
     """The tags of the picture that the file shows.
 
     Raises:
-        Rejected: `corrupt_header`, they do not lie within the file.
+        Rejected: `corrupt_header`, they do not lie within the file, or there are none.
     """
-    return read_directory(data, *read_start(data))
+    dialect, at = read_start(data)
+    if at == 0:
+        raise corrupt("The TIFF has no page.")
+    return read_directory(data, dialect, at)
 
 
 def check_is_the_picture(page: Directory) -> None:

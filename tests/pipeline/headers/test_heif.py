@@ -206,6 +206,10 @@ def test_a_sequence_that_does_not_describe_itself_is_corrupt(lost):
     assert refusal_of(making.box(b"ftyp", b"avis", bytes(4), b"avis") + moov) == "corrupt_header"
 
 
+def test_a_sequence_without_a_frame_is_corrupt():
+    assert refusal_of(making.box(b"ftyp", b"avis", bytes(4), b"avis") + making.track(frames=0)) == "corrupt_header"
+
+
 def test_a_box_may_say_its_size_in_eight_bytes_or_reach_to_the_end():
     photo = making.heic()
     meta, end = photo.index(b"meta") - 4, photo.index(b"mdat") - 4

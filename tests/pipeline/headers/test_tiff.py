@@ -71,6 +71,11 @@ def test_pages_are_counted_as_pillow_counts_them():
     assert read(file.getvalue()).frames == 5
 
 
+def test_a_header_that_leads_to_itself_leads_to_no_page():
+    # Its own first two bytes would be taken for the number of entries, 18,761 of which fit into this file.
+    assert refusal_of(b"II*\0" + bytes(4) + making.tiff(making.page())[8:] + bytes(12 * 0x4949)) == "corrupt_header"
+
+
 @pytest.mark.parametrize("following", [8, 0xFFFF_FFF0, 1])
 def test_a_chain_of_pages_that_loops_or_leaves_the_file_ends(following):
     photo = bytearray(making.tiff(making.page()))
