@@ -5,6 +5,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from config.limits import Limits
+from jobs.errors import Rejected
 from pipeline.containers.claims import Claims, Kind, Track, check_streams
 from pipeline.containers.reader import Reader
 from pipeline.headers.reader import corrupt
@@ -16,6 +17,7 @@ BITMAP = Struct("<4xii")  # width and height of a `strf` of pictures
 INDEX = Struct("<HBBI")  # longs an entry, subtype, type, entries in use of an `indx`
 INDEX_HEAD = 24
 KINDS = {b"vids": Kind.PICTURES, b"auds": Kind.SOUND}
+SLACK_BYTES = 8  # a last chunk's filling, which some writers count and do not write
 MOST_CHUNKS = 1_000  # beside each other, before the pictures
 
 
@@ -30,7 +32,8 @@ class Chunk(NamedTuple):
 
 def parse(reader: Reader, limits: Limits) -> Claims:
     """What an AVI says of itself; see `pipeline.containers.read_claims`."""
-    head = next((chunk for chunk in walk(reader, RIFF_BYTES, reader.size) if chunk.list_kind == b"hdrl"), None)
+    lists = list(walk(reader, RIFF_BYTES, reader.size))
+    head = next((chunk for chunk in lists if chunk.list_kind == b"hdrl"), None)
     if head is None:
         raise corrupt("This AVI does not describe its streams.")
     streams = [chunk for chunk in walk(reader, head.start, head.end) if chunk.list_kind == b"strl"]
@@ -42,7 +45,7 @@ def walk(reader: Reader, start: int, end: int) -> Iterator[Chunk]:
     """The chunks beside each other, up to the pictures; one that claims more than is there is cut at the end.
 
     Raises:
-        Rejected: `corrupt_header`, there are absurdly many.
+        Rejected: `corrupt_header`, there are absurdly many; `truncated_clip`, the pictures are not all there.
     """
     at = start
     for _ in range(MOST_CHUNKS):
@@ -52,10 +55,17 @@ def walk(reader: Reader, start: int, end: int) -> Iterator[Chunk]:
         begins, stop = at + CHUNK.size, min(at + CHUNK.size + size, end)
         list_kind = reader.peek(begins, 4) if kind in (b"LIST", b"RIFF") else b""
         if list_kind == b"movi":
+            check_whole(begins + size, reader.size)
             return
         yield Chunk(kind, list_kind, begins + len(list_kind), stop)
         at += CHUNK.size + size + (size & 1)
     raise corrupt(f"More than {MOST_CHUNKS} chunks beside each other.")
+
+
+def check_whole(end: int, size: int) -> None:
+    """Raise Rejected `truncated_clip` if the pictures are said to end after the file of `size` bytes."""
+    if end > size + SLACK_BYTES:
+        raise Rejected("truncated_clip", f"The last {end - size} bytes of this clip are missing.")
 
 
 def read_stream(reader: Reader, stream: Chunk) -> Track:

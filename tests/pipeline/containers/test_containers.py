@@ -215,6 +215,13 @@ def test_media_that_breaks_off_is_for_the_decoder_to_say():
     assert code(making.movie()[:-50]) is None
 
 
+def test_an_avi_whose_pictures_break_off_is_truncated():
+    whole = making.avi()
+
+    assert code(whole[:-8], "avi") is None
+    assert code(whole[:-40], "avi") == "truncated_clip"
+
+
 MALFORMED = {
     "an element larger than its file": making.element(0x1A45DFA3)
     + making.element(0x18538067, making.element(0x1549A966, size=b"\x40\xff")),
