@@ -3,7 +3,7 @@
 import math
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from config.limits import Limits
 PREFIX = "DARKROOM_"
 ENV_FILE = PREFIX + "ENV_FILE"
 SCRATCH = Path(tempfile.gettempdir()) / f"darkroom-{os.geteuid()}"
+SANDBOXES = ALLOWED, REQUIRED = "allowed", "required"
 LOCAL_STACK = Path(__file__).resolve().parent.parent / "var" / "darkroom.env"
 
 
@@ -44,6 +45,7 @@ class Settings:
     hands_memory_bytes: int = 700 << 20  # or when it holds this much resident memory
     scratch_dir: str = str(SCRATCH)  # where clips lie while they are worked on: a folder of our own
     scratch_reserve_bytes: int = 1 << 30  # of its disk that stay free
+    sandbox: str = ALLOWED  # `required`: no renderer works unless the machine grants every part of its confinement
     limits: Limits = field(default_factory=Limits)
 
     @classmethod
@@ -92,7 +94,15 @@ def _read(setting: Field[Any], name: str, text: str) -> object:
         return _database(name, text)
     if setting.type == tuple[str, ...]:
         return _addresses(name, text)
+    if setting.name == "sandbox":
+        return _one_of(SANDBOXES, name, text)
     return _number(name, text, setting.type) if setting.type in (int, float) else text
+
+
+def _one_of(choices: Sequence[str], name: str, text: str) -> str:
+    if text not in choices:
+        raise MisconfiguredError(f"{name} must be {' or '.join(choices)}, not {text!r}.")
+    return text
 
 
 def _number(name: str, text: str, kind: Any) -> object:

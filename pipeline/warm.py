@@ -5,11 +5,13 @@ the user's own `~/.cache`; or where NUMBA_CACHE_DIR says, which an installation 
 compiles again when a kernel's file or the processor changes.
 """
 
+import codecs
 import sys
 import threading
 import time
 
 TELL_AFTER_SECONDS = 2.0
+ENCODINGS = ("ascii", "latin-1", "utf-8", "utf-16", "utf-16-be", "utf-16-le")  # of texts in headers and profiles
 SLIDERS = ("lux", "structure", "brightness", "contrast", "warmth", "saturation", "fade", "highlights", "shadows")
 EVERY_KERNEL = {
     "geometry": {"straighten": 2},
@@ -35,11 +37,21 @@ def warm() -> None:
     from pipeline.services import Edits  # noqa: PLC0415
 
     cv2.setNumThreads(1)
+    load_the_rest()
     _, sample = cv2.imencode(".jpg", np.zeros((300, 400, 3), np.uint8))
     for recipe in ({}, EVERY_KERNEL):
         render_edited(sample.tobytes(), LADDERS["standard"], Limits(), Edits(recipe=parse_recipe(recipe)))
     frame = np.zeros(frame_bytes(2, 2), np.uint8)
     write_planes(rgb_of(frame.tobytes(), 2, 2), planes_of(frame, 2, 2))
+
+
+def load_the_rest() -> None:
+    """What is otherwise loaded by the first photo that needs it: a sandboxed process cannot open its files later."""
+    from PIL import Image  # noqa: PLC0415 - as above
+
+    Image.preinit()
+    for encoding in ENCODINGS:
+        codecs.lookup(encoding)
 
 
 def main() -> int:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypeVar
 
 from config import LADDERS, Limits
 from jobs import failpoints
@@ -20,7 +22,7 @@ from pipeline.libraries import suspects
 from pipeline.services import Edits, Rendered
 from workers import wire
 from workers.exits import OUT_OF_MEMORY
-from workers.sandbox import Bounds, group_runs, photo_bounds, resident_bytes
+from workers.sandbox import Bounds, Parts, group_runs, photo_bounds, resident_bytes
 
 RENDERER = (sys.executable, "-s", "-m", "workers.renderer")
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,12 +45,16 @@ TUNING = {
 }
 INHERITED = ("NUMBA_CACHE_DIR", "LD_LIBRARY_PATH")
 
+T = TypeVar("T")
+
 
 class Child:
     """A started renderer. Not thread-safe: one job at a time is its nature."""
 
-    def __init__(self, command: Sequence[str], limits: Limits, bounds: Bounds, *descriptors: int) -> None:
-        """`descriptors` are for the process too, and from now on this child's to close."""
+    def __init__(
+        self, command: Sequence[str], limits: Limits, bounds: Bounds, *descriptors: int, arguments: Sequence[str] = ()
+    ) -> None:
+        """`descriptors` are for the process too, before `arguments`, and from now on this child's to close."""
         self._limits = limits
         self._bounds = bounds
         with contextlib.ExitStack() as opened:  # closed again if the process cannot be started
@@ -60,64 +66,74 @@ class Child:
             opened.callback(os.close, self._stage)
             self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             opened.enter_context(self._socket)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
             with theirs:
-                self._process = self._start(command, theirs.fileno(), (self._stage, *descriptors))
+                inherited = (theirs.fileno(), self._stage, *descriptors)
+                self._process = self._start(command, inherited, arguments)
             self._opened = opened.pop_all()
         self.jobs = 0
+        self.pid = self.group  # of the renderer itself, once it is ready; its keeper comes before it
+        self.parts: Parts = {}
         self._libraries: Mapping[str, str] = {}
 
-    def _start(self, command: Sequence[str], theirs: int, others: Sequence[int]) -> subprocess.Popen[bytes]:
+    def _start(
+        self, command: Sequence[str], inherited: Sequence[int], arguments: Sequence[str]
+    ) -> subprocess.Popen[bytes]:
+        theirs, *others = map(str, inherited)
         return subprocess.Popen(
-            [*command, str(theirs), json.dumps(asdict(self._limits)), *map(str, others)],
+            [*command, theirs, json.dumps(asdict(self._limits)), *others, *arguments],
             env=environment(),
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=self._said,
             stderr=self._said,
-            pass_fds=(theirs, *others),
+            pass_fds=inherited,
             start_new_session=True,
         )
 
     @property
-    def pid(self) -> int:
-        """The process's id, which is also its group's."""
+    def group(self) -> int:
+        """The process group of all that was started."""
         return self._process.pid
 
     @property
     def alive(self) -> bool:
-        """Whether the process still runs."""
-        return self._process.poll() is None
+        """Whether the process still runs and, as it should between two jobs, says nothing; its end is heard too."""
+        readable, _, _ = select.select([self._socket], [], [], 0)
+        return self._process.poll() is None and not readable
 
     @property
     def resident_bytes(self) -> int:
         """The memory it holds now."""
         return resident_bytes(self.pid)
 
-    def wait_ready(self, on_wait: Callable[[], None]) -> wire.Message:
-        """What the machine allowed it to give up, once it is warm and confined.
+    def wait_ready(self, on_wait: Callable[[], None]) -> None:
+        """Wait until it is warm and confined, and note which `parts` of the confinement the machine granted.
 
         Raises:
             Unavailable: it did not come up; the message has the end of what it said.
         """
         try:
-            answer = self._wait(START_SECONDS, on_wait)
+            heard = self._wait(START_SECONDS, on_wait, wire.receive_signed)
         except TimeoutError as error:
             raise Unavailable(f"the renderer is not ready after {START_SECONDS:g} s: {self._tail()}") from error
-        if answer is None:
+        if heard is None:
             status = self._process.wait()
             raise Unavailable(f"the renderer cannot start (exit status {status}): {self._tail()}")
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
+        answer, self.pid = heard
         with self._believing(), wire.suspicion():
-            self._libraries = wire.read_libraries(answer.pop("libraries"))
-        return answer
+            self._libraries = wire.read_libraries(answer["libraries"])
+            self.parts = wire.read_parts(answer["sandbox"])
 
     def kill(self) -> None:
-        """Kill it and everything it started that is in its group. Safe from any thread.
+        """Kill it and everything it started. Safe from any thread.
 
-        Known limit: a renderer that was taken over can start a process in a session of its own, which survives this
-        confined as it was, until something kills it. Only a process namespace or a cgroup would not let it go.
+        The init of its process namespace is in the group too, and with it the kernel kills who has left the group. Only
+        where the machine grants no such namespace a clip's renderer that was taken over can start what survives this.
         """
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+            os.killpg(self.group, signal.SIGKILL)
 
     def close(self) -> None:
         """Kill it, wait until nothing of it runs, and forget its memory."""
@@ -129,7 +145,7 @@ class Child:
     def _outlive_group(self) -> None:
         """Its programs are not ours to wait for, but they may write until they have gone."""
         end = time.monotonic() + DYING_SECONDS
-        while group_runs(self.pid) and time.monotonic() < end:
+        while group_runs(self.group) and time.monotonic() < end:
             time.sleep(POLL_SECONDS)
 
     def _ask(self, request: wire.Message) -> None:
@@ -142,17 +158,19 @@ class Child:
     def _hear(self, seconds: float, on_wait: Callable[[], None]) -> wire.Message:
         """Its next message. Raises HandsDied, or TimeoutError after so many seconds."""
         with self._believing():
-            message = self._wait(seconds, on_wait)
+            message = self._wait(seconds, on_wait, wire.receive)
         if message is None:
             raise self._buried()
         return message
 
-    def _wait(self, seconds: float, on_wait: Callable[[], None]) -> wire.Message | None:
+    def _wait(
+        self, seconds: float, on_wait: Callable[[], None], receive: Callable[[socket.socket], T | None]
+    ) -> T | None:
         end = time.monotonic() + seconds
         while (rest := end - time.monotonic()) > 0:
             self._socket.settimeout(min(rest, BEAT_SECONDS))
             try:
-                return wire.receive(self._socket)
+                return receive(self._socket)
             except TimeoutError:
                 on_wait()
         raise TimeoutError

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from config import CLIP_LADDERS, Limits
 from jobs.errors import Rejected, Unavailable
@@ -21,15 +22,17 @@ from workers.starvation import Starvation
 
 CLIP_RENDERER = (sys.executable, "-s", "-m", "workers.clip_renderer")
 BEAT_SECONDS = 0.25  # how often a waiting head looks at its other duties: a cancelled clip is to end within 2 s
-ENCODERS_LIMITS = {"memory limit": "memory", "SIGXCPU": "cpu", "interrupted": "cpu"}  # by what an EncoderDied says
+# By what an EncoderDied says.
+ENCODERS_LIMITS = {"memory limit": "memory", "SIGXCPU": "cpu", "interrupted": "cpu", "wall limit": "wall"}
 SUSPICIOUS_SECONDS = 2.0  # without progress, before anybody asks the kernel why
 
 
 class ClipChild(Child):
     """A renderer of clips. An original and its renditions lie in a folder of the job's own."""
 
-    def __init__(self, command: Sequence[str], limits: Limits) -> None:
-        super().__init__(command, limits, clip_bounds(limits))
+    def __init__(self, command: Sequence[str], limits: Limits, folder: Path) -> None:
+        """`folder` is where the jobs' folders come and go; it sees no other."""
+        super().__init__(command, limits, clip_bounds(limits), arguments=[str(folder)])
 
     def render(
         self, request: ClipRequest, on_part: Callable[[RenderedClip], None], on_wait: OnWait
@@ -39,7 +42,7 @@ class ClipChild(Child):
         Raises:
             HandsDied: it died, answered nonsense, made no progress, or did not end within the wall limit.
         """
-        ladder, patience = CLIP_LADDERS[request.ladder], Patience(self._limits, self.pid)
+        ladder, patience = CLIP_LADDERS[request.ladder], Patience(self._limits, self.group)
         part_awaited = bool(request.mandatory)
         with opened_folder(request.folder / OUT) as out, self._believing():
             self._ask(clip_wire.request(request))

@@ -1,10 +1,10 @@
 """The hands of clips: a process that turns a stranger's clip into renditions and can reach nothing else.
 
-    python -m workers.clip_renderer SOCKET LIMITS STAGE
+    python -m workers.clip_renderer SOCKET LIMITS STAGE FOLDER
 
-All but LIMITS, which is `config.Limits` as JSON, are descriptors inherited from the head (see `workers.clip_wire`). It
-does as `workers.renderer`, but originals and results are files in a folder of the job's own, and while it works it
-tells how far it is. The programs that it starts are in its process group and network, and end with it.
+SOCKET and STAGE are descriptors inherited from the head (see `workers.clip_wire`), LIMITS is `config.Limits` as JSON.
+It does as `workers.renderer`, but originals and results are files in a folder of the job's own inside FOLDER, and while
+it works it tells how far it is. The programs that it starts are confined as it is, and end with it.
 """
 
 import json
@@ -21,7 +21,7 @@ from pipeline.scratch import FULL
 from pipeline.services import Edits
 from workers import clip_wire, wire
 from workers.confined import Loaded, serve
-from workers.sandbox import clip_bounds
+from workers.sandbox import clip_confinement
 
 REPORT_SECONDS = 0.5  # between two reports of progress
 
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str], load: Callable[[], Render], libraries: Callab
         render = load()
         return Loaded(answer=lambda request: answer(request, render, limits, connection), libraries=libraries())
 
-    return serve(connection, int(arguments[2]), clip_bounds(limits), load_answer)
+    return serve(connection, int(arguments[2]), clip_confinement(limits, Path(arguments[3])), load_answer)
 
 
 def answer(message: wire.Message, render: Render, limits: Limits, connection: socket.socket) -> wire.Message:

@@ -1,12 +1,14 @@
 """What this machine has and lacks for Darkroom, each finding with its remedy."""
 
 import importlib
+import json
 import os
 import re
 import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -27,6 +29,7 @@ from jobs.errors import DarkroomError
 from jobs.gearman import survey
 from jobs.s3 import connect_s3, store_errors
 from pipeline.scratch import check
+from workers.sandbox import GRANTED, NAMES, Parts
 from workers.stack import programs
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,7 +49,19 @@ MODULES = {  # what each distribution of setup.cfg's install_requires is importe
     "pillow-heif": "pillow_heif",
     "rich": "rich",
     "psutil": "psutil",
+    "pyseccomp": "pyseccomp",
 }
+NAMESPACES = (
+    "Allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces above 0, "
+    "on Ubuntu kernel.apparmor_restrict_unprivileged_userns=0), or the container its seccomp profile for unshare."
+)
+SANDBOX_REMEDIES = {
+    "calls": "Install libseccomp (apt-get install libseccomp2) and run scripts/setup.",
+    "pids": f"{NAMESPACES} A container must also leave /proc unmasked (Docker: systempaths=unconfined).",
+    "processes": "Run the workers as a user of their own, not as root, or Linux 6.14 or newer.",
+    "files": f"{NAMESPACES} It takes Linux 5.12 or newer.",
+    "oom_score": "Let the service write to /proc/self/oom_score_adj.",
+}  # the others': NAMESPACES
 VERSION_OPTIONS = {"ffmpeg": "-version", "weed": "version"}  # the others: --version
 ENCODERS = frozenset({"aac", "libx264", "rawvideo"})  # of ffmpeg, for the standard ladder
 FILTERS = frozenset(
@@ -89,7 +104,7 @@ def check_all(settings: Settings | None) -> list[Finding]:
         *(program(name) for name in programs.INSTALL),
         ffmpeg("encoders", ENCODERS),
         ffmpeg("filters", FILTERS),
-        network_isolation(),
+        *sandbox(),
         memory_files(),
         open_files(resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
         disk(shutil.disk_usage(existing(LOCAL_STACK.parent)).free),
@@ -184,18 +199,29 @@ def scratch(directory: Path, reserve_bytes: int) -> Finding:
     )
 
 
-def network_isolation() -> Finding:
-    """Whether a renderer can leave the network; tried in a process of its own, which cannot come back."""
-    attempt = "import sys; from workers.sandbox import leave_network; sys.exit(not leave_network())"
-    tried = subprocess.run([sys.executable, "-c", attempt], cwd=ROOT, capture_output=True, check=False)
-    return judge(
-        "network isolation",
-        "renderers run without a network" if tried.returncode == 0 else "the kernel allows no network namespace",
-        warn=tried.returncode != 0,
-        remedy="Allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1, and on Ubuntu "
-        "kernel.apparmor_restrict_unprivileged_userns=0), or the container its seccomp profile for unshare. "
-        "Renderers work without it, less well fenced in.",
-    )
+def sandbox() -> Iterator[Finding]:
+    """Which parts of the hands' confinement this machine grants; tried in a process that does not come back."""
+    parts, said = tried_sandbox()
+    for name in NAMES:
+        word = parts.get(name, f"could not be tried: {said}")
+        missing = word != GRANTED
+        yield judge(
+            f"sandbox: {name}", f"lacking: {word}" if missing else word, warn=missing, remedy=sandbox_remedy(name)
+        )
+
+
+def tried_sandbox() -> tuple[Parts, str]:
+    """What came of each part, and the last that was said where it did not come to that."""
+    with tempfile.TemporaryDirectory(prefix="darkroom-doctor-") as folder:
+        command = [sys.executable, "-m", "workers.sandbox.trial", folder]
+        tried = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return json.loads(tried.stdout or "{}"), tried.stderr.strip()[-200:]
+
+
+def sandbox_remedy(part: str) -> str:
+    """What to do where a part is lacking."""
+    consequence = "Renderers work without it, less well fenced in, unless DARKROOM_SANDBOX=required."
+    return f"{SANDBOX_REMEDIES.get(part, NAMESPACES)} {consequence}"
 
 
 def memory_files() -> Finding:

@@ -3,9 +3,10 @@
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Generic, TypeVar
+from pathlib import Path
+from typing import Generic, NotRequired, TypedDict, TypeVar, Unpack
 
-from config import Limits
+from config import Limits, MisconfiguredError
 from jobs.errors import Rejected, Unavailable
 from pipeline.clip.model import RenderedClip
 from pipeline.services import ClipRequest, Edits, OnWait, Rendered
@@ -13,9 +14,19 @@ from workers.child import RENDERER, Child, PhotoChild
 from workers.clip_child import CLIP_RENDERER, ClipChild
 from workers.log import Log
 from workers.pauses import pause_seconds
+from workers.sandbox import Parts, lacking
 
 LONGEST_PAUSE_SECONDS = 5.0  # before the next renderer, when one after another died before its first job was done
 NAP_SECONDS = 0.1
+
+
+class Options(TypedDict):
+    """See `ChildHands`."""
+
+    jobs: int
+    memory_bytes: int
+    required: NotRequired[bool]
+
 
 C = TypeVar("C", bound=Child)
 T = TypeVar("T")
@@ -30,11 +41,15 @@ class ChildHands(Generic[C]):
     kills the child when the thread that started it ends.
     """
 
-    def __init__(self, make: Callable[[], C], *, jobs: int, memory_bytes: int) -> None:
-        """A child is replaced after so many jobs, or when it holds so much resident memory."""
+    def __init__(self, make: Callable[[], C], *, jobs: int, memory_bytes: int, required: bool = False) -> None:
+        """A child is replaced after so many jobs, or when it holds so much resident memory.
+
+        `required`: whether one is no use that is confined in less than every way.
+        """
         self._make = make
         self._jobs = jobs
         self._memory_bytes = memory_bytes
+        self._required = required
         self._child: C | None = None
         self._early_deaths = 0
 
@@ -43,8 +58,14 @@ class ChildHands(Generic[C]):
 
         Raises:
             Unavailable: it does not come up.
+            MisconfiguredError: the machine does not grant every part of the sandbox, and that is required.
         """
         self._ready(on_wait)
+
+    @property
+    def pid(self) -> int | None:
+        """The renderer's process; None before there is one."""
+        return self._child.pid if self._child else None
 
     def kill(self) -> None:
         """Kill the renderer, whatever it is doing. Safe from any thread."""
@@ -84,12 +105,15 @@ class ChildHands(Generic[C]):
         begun = time.monotonic()
         child = self._make()
         try:
-            allowed = child.wait_ready(on_wait)
+            child.wait_ready(on_wait)
+            if self._required:
+                check_sandbox(child.parts)
         except BaseException:
             child.close()
             raise
         seconds = round(time.monotonic() - begun, 2)
-        log.info("hands.ready", hands_pid=child.pid, seconds=seconds, resident_bytes=child.resident_bytes, **allowed)
+        facts = {"hands_pid": child.pid, "seconds": seconds, "resident_bytes": child.resident_bytes}
+        log.info("hands.ready", **facts, sandbox=child.parts)
         return child
 
     def _retire(self, child: C) -> None:
@@ -101,8 +125,8 @@ class ChildHands(Generic[C]):
 class PhotoHands(ChildHands[PhotoChild]):
     """`pipeline.services.PhotoHands`."""
 
-    def __init__(self, limits: Limits, *, jobs: int, memory_bytes: int, command: Sequence[str] = RENDERER) -> None:
-        super().__init__(partial(PhotoChild, command, limits), jobs=jobs, memory_bytes=memory_bytes)
+    def __init__(self, limits: Limits, *, command: Sequence[str] = RENDERER, **options: Unpack[Options]) -> None:
+        super().__init__(partial(PhotoChild, command, limits), **options)
 
     def render(self, original: bytes, ladder: str, edits: Edits, on_wait: Callable[[], None]) -> Rendered:
         """See `pipeline.services.PhotoHands`."""
@@ -112,12 +136,24 @@ class PhotoHands(ChildHands[PhotoChild]):
 class ClipHands(ChildHands[ClipChild]):
     """`pipeline.services.ClipHands`."""
 
-    def __init__(self, limits: Limits, *, jobs: int, memory_bytes: int, command: Sequence[str] = CLIP_RENDERER) -> None:
-        super().__init__(partial(ClipChild, command, limits), jobs=jobs, memory_bytes=memory_bytes)
+    def __init__(
+        self, limits: Limits, folder: Path, *, command: Sequence[str] = CLIP_RENDERER, **options: Unpack[Options]
+    ) -> None:
+        """`folder` is where the jobs' folders come and go."""
+        super().__init__(partial(ClipChild, command, limits, folder), **options)
 
     def render(self, request: ClipRequest, on_part: Callable[[RenderedClip], None], on_wait: OnWait) -> RenderedClip:
         """See `pipeline.services.ClipHands`."""
         return self._work(lambda child: child.render(request, on_part, on_wait), on_wait)
+
+
+def check_sandbox(parts: Parts) -> None:
+    """Raise MisconfiguredError unless every part was granted."""
+    if missing := lacking(parts):
+        reasons = ", ".join(f"{name} ({word})" for name, word in missing.items())
+        raise MisconfiguredError(
+            f"DARKROOM_SANDBOX=required, and this machine does not grant: {reasons}. `darkroom doctor` says what to do"
+        )
 
 
 def rest(seconds: float, on_wait: Callable[[], None]) -> None:

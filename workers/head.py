@@ -40,9 +40,8 @@ from pipeline.process import PROCESSES, Processed
 from pipeline.s3 import S3Store
 from pipeline.services import Hands, OnWait, Services
 from workers.exits import LEFT, UNABLE
-from workers.functions import FUNCTIONS, Function, MakeServices
+from workers.functions import FUNCTIONS, Workshop
 from workers.guard import Guard, end_process
-from workers.hands import ChildHands
 from workers.heartbeat import DroppedError, Heartbeat
 from workers.log import Log
 from workers.loop import persist
@@ -90,6 +89,9 @@ class Head:
         except (Unavailable, StoppedError) as error:
             log.warning("worker.left", worker=self._name, reason=str(error))
             os._exit(LEFT)  # without an answer to Gearman, which hands the ticket to another worker
+        except MisconfiguredError as error:
+            log.error("worker.unable", worker=self._name, reason=str(error))  # noqa: TRY400 - as in `main`
+            os._exit(UNABLE)
 
     def _claim(self, ticket: Ticket) -> Job | None:
         # A worker that let go of its ticket would take the next, and empty the queues within a short outage.
@@ -151,8 +153,8 @@ def main(arguments: Sequence[str]) -> int:
     with ExitStack() as opened:
         try:
             settings = Settings.load()
-            make_services = opened.enter_context(function.services(settings))
-            hands = start_hands(function, settings, signals)
+            workshop = opened.enter_context(function.workshop(settings))
+            workshop.hands.start(signals.check)  # before this process opens any connection
         except StoppedError:
             return 0
         except MisconfiguredError as error:
@@ -167,7 +169,7 @@ def main(arguments: Sequence[str]) -> int:
             settings=settings,
             signals=signals,
         )
-        run(worker, hands, make_services)
+        run(worker, workshop)
     return 0
 
 
@@ -184,21 +186,9 @@ def worker_name(pid: int, token: str) -> str:
     return f"{socket.gethostname()}:{pid}:{token}"
 
 
-def start_hands(function: Function, settings: Settings, signals: Signals) -> ChildHands[Any]:
-    """A warm renderer, started before this process opens any connection.
-
-    Raises:
-        StoppedError: asked to stop meanwhile.
-        Unavailable: it does not come up.
-    """
-    hands = function.hands(settings)
-    hands.start(signals.check)
-    return hands
-
-
-def run(worker: Worker, hands: ChildHands[Any], make_services: MakeServices) -> None:
+def run(worker: Worker, workshop: Workshop) -> None:
     """Serve tickets until asked to stop, and let the job at hand end."""
-    settings, function = worker.settings, FUNCTIONS[worker.function]
+    settings, function, hands = worker.settings, FUNCTIONS[worker.function], workshop.hands
     ledger, beats_ledger, guards_ledger = (PostgresLedger.from_settings(settings) for _ in range(3))
     heartbeat = Heartbeat(beats_ledger, settings.lease_seconds, function.beat_seconds)
     threading.Thread(target=heartbeat.keep, name="heartbeat", daemon=True).start()
@@ -214,7 +204,7 @@ def run(worker: Worker, hands: ChildHands[Any], make_services: MakeServices) -> 
     guard.start()
     store = S3Store(connect_s3(settings), settings.s3_bucket)
     gate = Gate(PostgresQuarantine.from_settings(settings))
-    services = make_services(store=store, ledger=ledger, hands=hands, quarantine=gate)
+    services = workshop.services(store=store, ledger=ledger, hands=hands, quarantine=gate)
     head = Head(name=worker.name, services=services, settings=settings, heartbeat=heartbeat, signals=worker.signals)
     log.info("worker.ready", worker=worker.name, function=worker.function)
     serve(

@@ -17,7 +17,7 @@ from jobs.errors import Rejected
 from pipeline.services import Edits, Rendered
 from workers import wire
 from workers.confined import Loaded, serve
-from workers.sandbox import photo_bounds
+from workers.sandbox import photo_confinement
 
 Render = Callable[[bytes, Sequence[PhotoPreset], Limits, Edits], Rendered]
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str], load: Callable[[], Render], libraries: Callab
         render = load()
         return Loaded(answer=lambda request: answer(request, render, limits, original, result), libraries=libraries())
 
-    return serve(connection, stage, photo_bounds(limits), load_answer)
+    return serve(connection, stage, photo_confinement(limits), load_answer)
 
 
 def answer(request: wire.Message, render: Render, limits: Limits, original: int, result: int) -> wire.Message:

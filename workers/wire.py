@@ -11,6 +11,7 @@ import math
 import os
 import re
 import socket
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -21,12 +22,14 @@ from jobs.errors import DarkroomError, Rejected
 from jobs.looks import LOOK_BYTES
 from jobs.recipes import read_recipe
 from pipeline.services import Edits, Encoded, Rendered
+from workers.sandbox import Parts
 
 PACKET_BYTES = 64 * 1024  # one packet of a SOCK_SEQPACKET pair holds one message; well under the kernel's send buffer
 REASON_CHARACTERS = 500
 KEPT_BYTES = 8 << 20  # of a memory file between jobs: fresh pages cost five times what writing to old ones does
 
 TIMING = re.compile(r"[a-z][a-z0-9_]{0,40}_ms")  # they become fields of log lines, where other names have a meaning
+CREDENTIALS = struct.Struct("iII")  # pid, user and group: struct ucred of unix(7)
 STAGE = re.compile(r"[a-z0-9_ ]{0,64}")
 STAGE_BYTES = 64  # of the memory file that holds it
 LIBRARY, VERSION = re.compile(r"[a-z][a-z0-9_-]{0,40}"), re.compile(r"[\w.+~: -]{1,60}")
@@ -71,6 +74,14 @@ def read_libraries(value: Any) -> Mapping[str, str]:
     if not all(LIBRARY.fullmatch(name) and VERSION.fullmatch(libraries[name]) for name in libraries):
         raise ValueError("a library has no proper name or version")
     return libraries
+
+
+def read_parts(value: Any) -> Parts:
+    """What came of each part of a confinement. Raises what a wrong field does: see `suspicion`."""
+    parts = {str(name): str(word)[:REASON_CHARACTERS] for name, word in value.items()}
+    if not all(map(CODE.fullmatch, parts)):
+        raise ValueError("a part has no proper name")
+    return parts
 
 
 def put(descriptor: int, data: bytes | memoryview, offset: int = 0) -> int:
@@ -164,6 +175,17 @@ def suspicion() -> Iterator[None]:
         yield
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
         raise GarbledError(f"{type(error).__name__}: {error}") from error
+
+
+def receive_signed(connection: socket.socket) -> tuple[Message, int] | None:
+    """As `receive`, with the process id of who sent it, by the kernel's word; for a socket with SO_PASSCRED set."""
+    packet, ancillary, _, _ = connection.recvmsg(PACKET_BYTES, socket.CMSG_SPACE(CREDENTIALS.size))
+    if not packet:
+        return None
+    pids = [CREDENTIALS.unpack(data)[0] for _, kind, data in ancillary if kind == socket.SCM_CREDENTIALS]
+    if len(pids) != 1:
+        raise GarbledError(f"sent by {len(pids)} processes")
+    return parse(packet), pids[0]
 
 
 def parse(packet: bytes) -> Message:

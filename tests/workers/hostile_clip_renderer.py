@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+from escapes import ESCAPES, refusal
+
 from filters.recipe import canonical
 from jobs.errors import DiskShort, InternalError, Rejected
 from pipeline.clip.ffmpeg import EncoderDied
@@ -56,11 +58,8 @@ def render(argument, job):
 
 def see(argument, job):
     """What this process and a program of its own can see of the world."""
-    told = subprocess.run(
-        [sys.executable, "-c", SEE_AS_PROGRAM], capture_output=True, check=True, env={}, close_fds=False
-    )
     facts = {
-        "pid": os.getpid(),
+        "pids": [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()],
         "environment": dict(os.environ),
         "descriptors": len(list(Path("/proc/self/fd").iterdir())),
         "network": str(Path("/proc/self/ns/net").readlink()),
@@ -68,16 +67,73 @@ def see(argument, job):
         "recipe": canonical(job.edits.recipe),
         "look": hashlib.sha256(job.edits.look).hexdigest(),
         "limits": {"AS": resource.getrlimit(resource.RLIMIT_AS), "FSIZE": resource.getrlimit(resource.RLIMIT_FSIZE)},
-        "program": json.loads(told.stdout),
+        "program": told_by_program(),
     }
     return job.make(facts)
 
 
-SEE_AS_PROGRAM = """
-import json, os, resource
-resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
-print(json.dumps({"network": os.readlink("/proc/self/ns/net"), "group": os.getpgrp()}))
-"""
+def told_by_program():
+    """What a process that the renderer starts can see and may have."""
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+        os.write(writing, str(Path("/proc/self/ns/net").readlink()).encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as told:
+        return {"network": told.read()}
+
+
+def attempt(argument, job):
+    """Try to get out, in the way that the clip says, and tell what the kernel said to that."""
+    way, _, argument = argument.partition(" ")
+    argument = argument.replace("FOLDER", str(job.folder))
+    return job.make({"refusal": refusal(lambda: ESCAPES[way](argument))})
+
+
+def attempt_in_program(argument, job):
+    """As `attempt`, by a program that the renderer starts; told is how that ended."""
+    pid = os.fork()
+    if pid == 0:
+        way, _, argument = argument.partition(" ")
+        os._exit(refusal(lambda: ESCAPES[way](argument)) is not None)
+    return job.make({"status": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])})
+
+
+def run_encoder(argument, job):
+    """Run what a clip needs."""
+    told = subprocess.run(argument.split(), capture_output=True, check=False, text=True, env={"PATH": "/usr/bin:/bin"})
+    return job.make({"status": told.returncode, "said": (told.stdout + told.stderr)[-500:]})
+
+
+def flee(argument, job):
+    """Leave a process behind that belongs to no group or session of ours, and then hang."""
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            time.sleep(600)
+        os._exit(0)
+    job.report(0.5)
+    time.sleep(600)
+
+
+def multiply(argument, job):
+    """Start processes until there are no more."""
+    while True:
+        if os.fork() == 0:
+            time.sleep(600)
+
+
+def open_everything(argument, job):
+    kept = []
+    while True:
+        kept.append((job.folder / "original").open())
+
+
+def overflow(argument, job):
+    """Write more into one file than may be."""
+    with (job.folder / "large").open("wb") as opened:
+        opened.truncate(int(argument))
 
 
 def in_parts(argument, job):
@@ -119,9 +175,8 @@ def creep(argument, job):
 def stop(argument, job):
     """Begin to write, start a program, and then do nothing more."""
     (job.folder / "out" / "half").write_bytes(b"made")
-    pid = subprocess.Popen(["sleep", "600"]).pid
-    if argument:
-        Path(argument).write_text(str(pid))
+    if os.fork() == 0:
+        time.sleep(600)
     job.report(0.5)
     with Stopwatch().stage("listen", of="mp4"):
         time.sleep(600)
@@ -211,6 +266,13 @@ FORGERIES = {
 ORDERS = {
     "render": render,
     "see": see,
+    "attempt": attempt,
+    "attempt_in_program": attempt_in_program,
+    "run": run_encoder,
+    "flee": flee,
+    "multiply": multiply,
+    "open": open_everything,
+    "overflow": overflow,
     "parts": in_parts,
     "repeat": repeat_parts,
     "advance": advance,

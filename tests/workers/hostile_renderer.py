@@ -1,11 +1,14 @@
 """A renderer whose photos are orders: what the file says is what happens to the process that opens it."""
 
 import ctypes
+import fcntl
 import os
 import socket
 import sys
 import time
-from pathlib import Path
+from functools import partial
+
+from escapes import ESCAPES, refusal
 
 from filters.recipe import canonical
 from jobs.errors import Rejected
@@ -43,23 +46,17 @@ def tell(facts, ladder):
 
 def see(argument, ladder):
     """What this process can see of the world."""
-    facts = {
-        "pid": os.getpid(),
-        "environment": dict(os.environ),
-        "descriptors": len(list(Path("/proc/self/fd").iterdir())),
-        "network": str(Path("/proc/self/ns/net").readlink()),
-        "reaches_loopback": reaches_loopback(),
-    }
-    return tell(facts, ladder)
+    return tell({"pid": os.getpid(), "environment": dict(os.environ), "descriptors": open_descriptors()}, ladder)
 
 
-def reaches_loopback():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("127.0.0.1", 9))
-        except OSError:
-            return False
-    return True
+def open_descriptors():
+    return [number for number in range(64) if refusal(partial(fcntl.fcntl, number, fcntl.F_GETFD)) is None]
+
+
+def attempt(argument, ladder):
+    """Try to get out, in the way that the photo says, and tell what the kernel said to that."""
+    way, _, argument = argument.partition(" ")
+    return tell({"refusal": refusal(lambda: ESCAPES[way](argument))}, ladder)
 
 
 def measure(argument, ladder):
@@ -70,7 +67,7 @@ def work(argument, ladder):
     end = time.process_time() + float(argument)
     while time.process_time() < end:
         pass
-    return tell({"pid": os.getpid()}, ladder)
+    return tell({}, ladder)
 
 
 def write(argument, ladder):
@@ -127,15 +124,6 @@ def break_down(argument, ladder):
     raise ZeroDivisionError(argument)
 
 
-def fork(argument, ladder):
-    """Leave a grandchild behind, and then hang."""
-    pid = os.fork()
-    if pid == 0:
-        time.sleep(600)
-    Path(argument).write_text(str(pid))
-    time.sleep(600)
-
-
 def lie(argument, ladder):
     """Answer with whatever the photo says, and hang up."""
     speaking = socket.socket(fileno=int(sys.argv[1]))
@@ -160,7 +148,7 @@ ORDERS = {
     b"leave": leave,
     b"reject": reject,
     b"break": break_down,
-    b"fork": fork,
+    b"attempt": attempt,
     b"lie": lie,
 }
 

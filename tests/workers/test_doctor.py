@@ -12,6 +12,7 @@ from config import Settings
 from jobs.migrate import Step
 from workers import doctor
 from workers.doctor import Verdict
+from workers.sandbox import GRANTED, NAMES
 from workers.stack import programs
 
 OK, WARN, FAIL = Verdict.OK, Verdict.WARN, Verdict.FAIL
@@ -129,6 +130,29 @@ def test_without_settings_the_machine_is_checked_and_the_missing_settings_are_to
 
     assert found["settings"] is FAIL
     assert "postgresql" not in found
+
+
+def test_each_part_of_the_sandbox_is_tried_and_told():
+    found = {finding.name: finding for finding in doctor.sandbox()}
+
+    assert list(found) == [f"sandbox: {name}" for name in NAMES]
+    assert all(finding.verdict is OK for finding in found.values()), found
+
+
+def test_a_part_that_is_lacking_is_a_warning_with_the_kernels_word_and_a_remedy(monkeypatch):
+    granted = dict.fromkeys(NAMES, GRANTED) | {"users": "No space left on device"}
+    monkeypatch.setattr(doctor, "tried_sandbox", lambda: (granted, ""))
+
+    (bad,) = [finding for finding in doctor.sandbox() if finding.verdict is not OK]
+
+    assert (bad.name, bad.verdict, bad.found) == ("sandbox: users", WARN, "lacking: No space left on device")
+    assert "user.max_user_namespaces" in bad.remedy
+
+
+def test_a_sandbox_that_cannot_be_tried_is_told_with_the_reason(monkeypatch):
+    monkeypatch.setattr(doctor.sys, "executable", "/bin/false")
+
+    assert {finding.verdict for finding in doctor.sandbox()} == {WARN}
 
 
 @pytest.mark.server

@@ -28,8 +28,8 @@ def test_a_worker_for_clips_has_a_folder_for_as_long_as_it_works(tmp_path):
     directory = tmp_path / "scratch"
     settings = replace(SETTINGS, scratch_dir=str(directory), scratch_reserve_bytes=7)
 
-    with FUNCTIONS["clip"].services(settings) as make_services:
-        services = make_services(store=None, ledger=None, hands=None)
+    with FUNCTIONS["clip"].workshop(settings) as workshop:
+        services = workshop.services(store=None, ledger=None, hands=None, quarantine=None)
         assert isinstance(services, ClipServices)
         assert services.scratch.folder.parent == directory
         assert services.scratch.reserve_bytes == 7
@@ -40,10 +40,10 @@ def test_a_worker_for_clips_does_not_begin_where_it_may_not_write(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     settings = replace(SETTINGS, scratch_dir=str(tmp_path / "file" / "scratch"))
 
-    with pytest.raises(MisconfiguredError, match="DARKROOM_SCRATCH_DIR"), FUNCTIONS["clip"].services(settings):
+    with pytest.raises(MisconfiguredError, match="DARKROOM_SCRATCH_DIR"), FUNCTIONS["clip"].workshop(settings):
         pass
 
 
 def test_a_worker_for_photos_touches_no_disk(tmp_path):
-    with FUNCTIONS["photo"].services(replace(SETTINGS, scratch_dir=str(tmp_path / "scratch"))):
+    with FUNCTIONS["photo"].workshop(replace(SETTINGS, scratch_dir=str(tmp_path / "scratch"))):
         assert not (tmp_path / "scratch").exists()

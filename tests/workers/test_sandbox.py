@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+NAMES = "from workers.sandbox.bounds import *; from workers.sandbox.watch import *"
+
 
 def tell(program):
     """What a process in a session of its own says."""
-    command = [sys.executable, "-c", f"from workers.sandbox import *\n{program}"]
+    command = [sys.executable, "-c", f"{NAMES}\n{program}"]
     return subprocess.run(command, capture_output=True, text=True, check=True, start_new_session=True).stdout.split()
 
 
@@ -36,7 +38,7 @@ def test_what_a_nice_process_starts_in_another_session_is_as_nice_once_it_says_s
 def test_several_that_stand_back_at_once_all_do():
     programs = [
         subprocess.Popen(
-            [sys.executable, "-c", "from workers.sandbox import *; stand_back(19); print(AUTOGROUP.read_text())"],
+            [sys.executable, "-c", f"{NAMES}; stand_back(19); print(AUTOGROUP.read_text())"],
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,

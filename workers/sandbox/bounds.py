@@ -1,31 +1,21 @@
-"""What the hands give up before they touch a stranger's file, and how a worker stands back. Linux only.
-
-Limits are set by the process on itself; the wall clock is the head's business (`workers.hands`).
-"""
+"""What a process may take, bounded by itself; the wall clock is the head's business (`workers.hands`)."""
 
 import contextlib
-import ctypes
 import math
 import os
 import resource
-import signal
 import time
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-
-import psutil
 
 from config import Limits
 
 OPEN_FILES = 64
+FEW, MANY = 16, 1_024  # processes and threads of hands: ffmpeg has some for each processor, and for each rung
 PHOTO_FILE_BYTES = 64 << 20  # its answer's renditions included
 
 AUTOGROUP = Path("/proc/self/autogroup")
 AUTOGROUP_TRIES, AUTOGROUP_SECONDS = 10, 0.12
-
-CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWNET = 0x08000000, 0x10000000, 0x40000000  # sched.h
-PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38  # prctl.h
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +29,7 @@ class Bounds:
     memory_bytes: int  # growth of its address space above what the libraries take
     file_bytes: int  # the largest file that it may write
     program_memory_bytes: int = 0  # address space of a program that it starts
+    processes: int = FEW  # and threads
     niceness: int = 0
 
 
@@ -54,36 +45,11 @@ def clip_bounds(limits: Limits) -> Bounds:
     return Bounds(
         cpu_seconds=limits.clip_cpu_seconds,
         memory_bytes=limits.photo_memory_bytes,
-        file_bytes=limits.clip_bytes,
+        file_bytes=limits.clip_file_bytes,
         program_memory_bytes=limits.clip_memory_bytes,
+        processes=MANY,
         niceness=limits.clip_niceness,
     )
-
-
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def leave_network() -> bool:
-    """Move this process into empty network and IPC namespaces of its own; False where the kernel forbids it.
-
-    Must run before the first thread starts: the kernel gives a new user namespace to single-threaded processes only.
-    A new user namespace also takes root's capabilities over the machine from a renderer that was started by root.
-    """
-    rooms = CLONE_NEWNET | CLONE_NEWIPC
-    return any(_libc.unshare(flags) == 0 for flags in (rooms | CLONE_NEWUSER, rooms))
-
-
-def follow_parent(with_signal: signal.Signals) -> None:
-    """Have the kernel send this process a signal when the thread that started it ends.
-
-    In a renderer it must follow `leave_network`: a change of credentials clears it.
-    """
-    _libc.prctl(PR_SET_PDEATHSIG, with_signal, 0, 0, 0)
-
-
-def renounce_privileges() -> None:
-    """Never gain rights by an exec again."""
-    _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
 def limit_resources(bounds: Bounds) -> None:
@@ -127,34 +93,6 @@ def address_space_bytes() -> int:
     """The size of this process's address space."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     return pages * resource.getpagesize()
-
-
-def resident_bytes(pid: int) -> int:
-    """The resident memory of a process; 0 once it is gone."""
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    return pages * resource.getpagesize()
-
-
-def group_runs(group: int) -> bool:
-    """Whether any process of the group runs. One that has died and is not yet buried by its parent does not.
-
-    It knows nothing of one that has left the group: see `workers.child.Child.kill`.
-    """
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return any(map(partial(_runs_in, group), psutil.process_iter()))
-
-
-def _runs_in(group: int, process: psutil.Process) -> bool:
-    try:
-        return os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE
-    except (ProcessLookupError, psutil.NoSuchProcess):
-        return False
 
 
 def _limit(what: int, value: int, most: int | None = None) -> None:
