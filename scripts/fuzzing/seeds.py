@@ -2,7 +2,11 @@
 
 import io
 import json
+import subprocess
+import tempfile
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +18,7 @@ from jobs import tickets
 from jobs.job import Lane, Ticket
 
 HEIGHT, WIDTH = 24, 40
+SECONDS = "0.3"  # of a clip
 ADJUSTMENTS = ("brightness", "contrast", "warmth", "saturation", "fade", "lux", "structure", "vignette", "sharpen")
 
 
@@ -154,3 +159,35 @@ def clip_answers() -> Sequence[bytes]:
     }
     refused, short = {"code": "no_video", "reason": "none"}, {"unavailable": "disk_short", "reason": "full"}
     return [json.dumps(message).encode() for message in ({"progress": 0.5}, rendered, refused, short)]
+
+
+@cache
+def filmed(suffix: str, *options: str) -> bytes:
+    """A clip of moving bars with a tone."""
+    bars, tone = f"testsrc2=s={WIDTH}x{HEIGHT}:r=10", "sine=r=8000"
+    inputs = ["-f", "lavfi", "-i", bars, "-f", "lavfi", "-i", tone, "-t", SECONDS]
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"clip.{suffix}"
+        subprocess.run(["ffmpeg", "-nostdin", "-v", "error", *inputs, *options, str(file)], check=True)
+        return file.read_bytes()
+
+
+def movies() -> Sequence[bytes]:
+    """With its index behind and in front, in fragments, and as QuickTime."""
+    fast, pieces = ("-movflags", "+faststart"), ("-movflags", "frag_keyframe+empty_moov")
+    return [filmed("mp4"), filmed("mp4", *fast), filmed("mp4", *pieces), filmed("mov", "-c:a", "pcm_s16le")]
+
+
+def matroskas() -> Sequence[bytes]:
+    """MKV and WebM, also live."""
+    return [filmed("mkv"), filmed("webm", "-c:v", "vp8"), filmed("mkv", "-live", "1")]
+
+
+def avis() -> Sequence[bytes]:
+    """AVI."""
+    return [filmed("avi"), filmed("avi", "-c:v", "mjpeg", "-c:a", "pcm_s16le")]
+
+
+def transport_streams() -> Sequence[bytes]:
+    """TS, and as camcorders write it."""
+    return [filmed("ts"), filmed("ts", "-mpegts_m2ts_mode", "1")]

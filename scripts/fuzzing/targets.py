@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from config import LADDERS, Limits
 from config.presets import CLIP_LADDERS
@@ -12,6 +13,8 @@ from filters.cube_text import CubeError, parse_cube
 from filters.recipe import RecipeError, canonical, parse_document, parse_recipe
 from jobs import tickets
 from jobs.errors import Rejected
+from pipeline.containers.read import parse_claims
+from pipeline.containers.reader import Reader
 from pipeline.headers import read_header
 from scripts.fuzzing import seeds
 from workers import clip_wire, wire
@@ -43,6 +46,11 @@ def read_photo(data: bytes) -> None:
     assert 0 < header.height <= limits.side  # noqa: S101
     assert header.width * header.height <= limits.jpeg_pixels  # noqa: S101
     assert 1 <= header.frames <= limits.frames  # noqa: S101
+
+
+def read_clip(demuxer: str, data: bytes) -> None:
+    """What a clip's container claims."""
+    parse_claims(Reader.of_bytes(data), demuxer, Limits())
 
 
 def read_recipe(data: bytes) -> None:
@@ -91,10 +99,20 @@ PHOTO_SEEDS: Mapping[str, Callable[[], Sequence[bytes]]] = {
     "tiff": seeds.tiffs,
     "bmp": seeds.bmps,
 }
+CLIP_SEEDS: Mapping[str, Callable[[], Sequence[bytes]]] = {
+    "mov": seeds.movies,
+    "matroska": seeds.matroskas,
+    "avi": seeds.avis,
+    "mpegts": seeds.transport_streams,
+}  # by ffmpeg's names of the containers
 TARGETS = {
     target.name: target
     for target in (
         *(Target(name=name, run=read_photo, refusals=(Rejected,), seeds=make) for name, make in PHOTO_SEEDS.items()),
+        *(
+            Target(name=name, run=partial(read_clip, name), refusals=(Rejected,), seeds=make)
+            for name, make in CLIP_SEEDS.items()
+        ),
         Target(name="recipe", run=read_recipe, refusals=(RecipeError,), seeds=seeds.recipes, longest=1 << 14),
         Target(name="cube", run=parse_cube, refusals=(CubeError,), seeds=seeds.cubes),
         Target(name="look", run=read_look, refusals=(CubeError,), seeds=seeds.looks),
