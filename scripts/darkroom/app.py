@@ -28,12 +28,14 @@ Exit codes:
   1  an upload or request was rejected, or a job did not end well
   2  the command line or a setting is wrong
   3  a server is unavailable; trying again may help
-  4  there is no such job, media, generation or look
+  4  there is no such job, media, generation, look or hash in quarantine
   5  the time to wait was over
   130  interrupted
 worker, pool, sweep, relay and janitor: 0 drained, 75 left before the job at hand was done, 78 could not begin."""
 
-NOT_FOUND = frozenset({"unknown_job", "unknown_media", "unknown_generation", "unknown_look"})  # codes that end with 4
+NOT_FOUND = frozenset(
+    {"unknown_job", "unknown_media", "unknown_generation", "unknown_look", "unknown_content"}
+)  # codes that end with 4
 
 OWNER = click.IntRange(1, 2**63 - 1)  # what a bigint of the ledger holds
 

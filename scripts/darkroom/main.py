@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from config.settings import LOCAL_STACK
-from scripts.darkroom import audit, job, local, look, media, preview, recipe, submit, work
+from scripts.darkroom import audit, job, local, look, media, preview, quarantine, recipe, submit, work
 from scripts.darkroom.app import EXIT_CODES, App, Group, Notices
 
 
@@ -47,6 +47,7 @@ for command in (
     recipe.recipe,
     look.look,
     preview.preview,
+    quarantine.quarantine,
     work.worker,
     work.pool,
     work.sweep,
