@@ -18,6 +18,7 @@ STRUCK_SECONDS = 60.0  # within which a trouble has found whom to strike
 WARM_SECONDS = 0.5  # of load before the fault
 PAUSE_SECONDS = 0.1  # between photos that are to be struck
 LOAD = 60  # photos
+CLIPS = 2
 REQUEST = b" HTTP/1.1\r\n"  # of HTTP, in each request's first line
 
 
@@ -64,7 +65,7 @@ def wired(lab: Lab) -> Wires:
     wires = wires_of(lab)
     lab.environment = wires.environment(lab.stack)
     lab.frontend.client = Client(lab.settings())
-    lab.staff()
+    lab.staff(photo=1, clip=1)
     return wires
 
 
@@ -120,12 +121,13 @@ def lasting(
 ) -> Fault:
     """A fault that lasts a while."""
     run = partial(last, find=find, trouble=trouble, seconds=seconds)
-    return Fault(name=name, group=GROUP, run=run, recovery_seconds=DONE_SECONDS, photos=LOAD, short=short)
+    return Fault(name=name, group=GROUP, run=run, recovery_seconds=DONE_SECONDS, photos=LOAD, clips=CLIPS, short=short)
 
 
 def striking(name: str, find: Callable[[Wires], Proxy], trouble: Trouble, *, short: bool = False) -> Fault:
     """A fault that strikes some requests."""
-    return Fault(name=name, group=GROUP, run=partial(strike, find=find, trouble=trouble), photos=LOAD, short=short)
+    run = partial(strike, find=find, trouble=trouble)
+    return Fault(name=name, group=GROUP, run=run, photos=LOAD, clips=CLIPS, short=short)
 
 
 def answering(answer: bytes, share: float) -> Trouble:
@@ -179,5 +181,5 @@ FAULTS = (
     lasting("store answers every other 500", store, 8.0, answering(BROKEN, 0.5)),
     lasting("store answers nothing but 503 SlowDown", store, 10.0, answering(SLOW_DOWN, 1.0)),
     lasting("store answers nothing but 502", store, 10.0, answering(BAD_GATEWAY, 1.0)),
-    Fault(name="every connection cut, ten times", group=GROUP, run=cut_connections, photos=LOAD),
+    Fault(name="every connection cut, ten times", group=GROUP, run=cut_connections, photos=LOAD, clips=CLIPS),
 )

@@ -22,6 +22,7 @@ BEFORE_SECONDS = 1.0  # of load before the fault
 AWAY_SECONDS = 4.0  # between a server's death and its next start
 HUNG_SECONDS = 16.0  # above a ledger call's 12 s, a silent job server's 5 s, and a connection's 3 s
 LONG_SECONDS = 40.0  # for which the job server is away, and uploads go on
+PAUSE_SECONDS = 0.3  # between two of them
 QUEUED = 10_000  # jobs that a job server loses at once
 CONNECT_SECONDS = 5.0  # promised: from a database's return to an answer
 RESUBMIT_SECONDS = 10.0  # promised: from a job server's return to every ticket in its queue
@@ -82,15 +83,21 @@ def lose_queue(lab: Lab) -> None:
 
 
 def stay_away(lab: Lab) -> None:
-    """Leave the job server away for long. What is uploaded meanwhile is accepted, and done after its return."""
-    lab.staff()
+    """Leave the job server away for long. What is uploaded meanwhile is accepted, and queued on its return."""
+    heads = lab.staff().heads()
     lab.stack.gearmand.kill()
-    end, meanwhile = time.monotonic() + LONG_SECONDS, []
+    end, accepted = time.monotonic() + LONG_SECONDS, 0
     while time.monotonic() < end:
-        meanwhile.append(lab.photo())
+        lab.photo()
+        accepted += 1
+        time.sleep(PAUSE_SECONDS)
+    for head in heads:
+        head.suspend()  # lest they take what is counted
     lab.stack.gearmand.start()
     lab.strike()
-    measure(lab, RESUBMIT_SECONDS, "the first job's claim", lambda: is_begun(lab, meanwhile[-1]))
+    measure(lab, RESUBMIT_SECONDS, "every ticket's return", lambda: waiting(lab) >= accepted)
+    for head in heads:
+        head.resume()
 
 
 def recover(lab: Lab, promise_seconds: float) -> None:
