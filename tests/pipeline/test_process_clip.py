@@ -11,10 +11,11 @@ import pytest
 from config import Limits
 from filters.recipe import parse_recipe
 from jobs.errors import DiskShort, HandsDied, LedgerUnavailable, Rejected, StoreUnavailable
-from jobs.job import JobState, Order
+from jobs.job import Crash, JobState, Order
 from jobs.memory import MemoryLedger
 from jobs.quarantine import Gate
 from jobs.quarantine_memory import MemoryQuarantine
+from pipeline.clip.ffmpeg import EncoderDied
 from pipeline.clip.model import ClipFile, RenderedClip
 from pipeline.memory import MemoryStore
 from pipeline.process import process_clip
@@ -389,3 +390,19 @@ def test_every_stage_is_timed_and_the_hands_own_stages_are_kept(scratch):
     stages = {name.removesuffix("_wall_ms") for name in timings if name.endswith("_wall_ms")}
     assert stages == {"fetch", "hands", "store", "publish"}
     assert timings["encode_cpu_ms"] == 1.0
+
+
+@pytest.mark.parametrize("died", [HandsDied("no progress"), EncoderDied("SIGSEGV")])
+def test_a_clip_over_which_three_renderers_died_is_shown_to_no_other(scratch, died):
+    died.crash = Crash(stage="transcode", signal=None, limit="stall", words="", libraries={"ffmpeg": "7.1"})
+    services = outside(scratch, FailingHands(died))
+    for key in "abc":
+        with pytest.raises(type(died)):
+            process(claimed(services, key=key), services)
+
+    services = replace(services, hands=PaintedHands())
+    with pytest.raises(Rejected, match="3 times, the last by stall limit at transcode") as refused:
+        process(claimed(services, key="d"), services)
+
+    assert refused.value.code == "quarantined"
+    assert services.hands.requests == []
