@@ -1,0 +1,67 @@
+"""More than usual at once, and a release that is rolled out meanwhile."""
+
+import time
+
+from jobs.job import JobState
+from scripts.faulting.lab import Lab
+from scripts.faulting.model import BrokenPromiseError, Fault
+from scripts.faulting.programs import Program
+
+GROUP = "load"
+DRAIN_SECONDS = 25.0
+BURST = 300  # ten times what a fault's load has, in the lane that can wait
+INTERACTIVE = 10
+STARVING_SECONDS = 10.0  # for an interactive photo behind the whole burst
+GROWTH_BYTES = 64 << 20  # of a pool's workers over the burst
+SETTLE_SECONDS = 120.0
+
+
+def roll(lab: Lab) -> None:
+    """Replace one pool after another while submits go on."""
+    lab.staff()
+    for _ in range(2):
+        other = lab.start("workers.supervisor", "--photo", "1", "--clip", "0", "--relay", "0")
+        lab.wait_for_workers(3)
+        leave(other)
+        lab.strike()
+    pool = lab.staff()
+    leave(pool)
+    lab.staff()
+
+
+def leave(pool: Program) -> None:
+    """Ask a pool to stop. Raises BrokenPromiseError unless it drains in time."""
+    began = time.monotonic()
+    pool.terminate()
+    status = pool.wait(2 * DRAIN_SECONDS)
+    if status or time.monotonic() - began > DRAIN_SECONDS:
+        raise BrokenPromiseError(f"a pool left with {status} after {time.monotonic() - began:.1f} s")
+
+
+def burst(lab: Lab) -> None:
+    """Submit ten times the load at once, and photos that somebody waits for behind it."""
+    pool = lab.staff()
+    before = memory_bytes(pool)
+    for _ in range(BURST):
+        lab.photo(lane="batch")
+    lab.strike()
+    for _ in range(INTERACTIVE):
+        began = time.monotonic()
+        answered = lab.photo()
+        status = lab.frontend.client.wait(answered.receipt.job_id, SETTLE_SECONDS)
+        if status.state is JobState.DONE and time.monotonic() - began > STARVING_SECONDS:
+            raise BrokenPromiseError(f"an interactive photo took {time.monotonic() - began:.1f} s behind a burst")
+    lab.settle(SETTLE_SECONDS)
+    if (grown := memory_bytes(pool) - before) > GROWTH_BYTES:
+        raise BrokenPromiseError(f"the workers hold {grown >> 20} MiB more after a burst")
+
+
+def memory_bytes(pool: Program) -> int:
+    """What the pool's heads hold, resident."""
+    return sum(head.memory_info().rss for head in pool.heads())
+
+
+FAULTS = (
+    Fault(name="rolling restart", group=GROUP, run=roll, photos=80),
+    Fault(name="ten-fold burst", group=GROUP, run=burst, photos=12),
+)

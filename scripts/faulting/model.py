@@ -1,0 +1,69 @@
+"""What a fault is, and what is counted of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jobs.errors import DarkroomError
+
+if TYPE_CHECKING:
+    from scripts.faulting.lab import Lab
+
+PROMISE_SECONDS = 30.0  # within which a job that a fault struck runs again and ends, at worst
+KILLS = "kills"  # the group of faults that kill a worker: recovery is promised of these
+
+
+class BrokenPromiseError(DarkroomError):
+    """A fault found what is promised not to be. It is counted, and the next fault follows."""
+
+
+class NotHereError(DarkroomError):
+    """The fault is not allowed on this machine, or lacks something; the message says what."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """Something that goes wrong. `run` has it happen in a lab under load, and ends it.
+
+    The load, `photos` and `clips`, begins before and is submitted bit by bit meanwhile. What `run` raises beside
+    BrokenPromiseError and NotHereError is a mistake of the harness's own.
+    """
+
+    name: str
+    group: str
+    run: Callable[["Lab"], None]
+    recovery_seconds: float = PROMISE_SECONDS  # from `Lab.struck` to the end of each job that it struck
+    photos: int = 12
+    clips: int = 0
+    short: bool = False  # whether it belongs to the short form
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """What became of everything that was acknowledged while a fault was at work."""
+
+    fault: str
+    group: str
+    injected: int = 0
+    acknowledged: int = 0
+    ready: int = 0
+    rejected: int = 0
+    dead: int = 0
+    lost: int = 0
+    half_published: int = 0
+    duplicated: int = 0
+    orphans: int = 0
+    recoveries_seconds: tuple[float, ...] = ()
+    findings: tuple[str, ...] = ()  # what is wrong, in words: empty if every promise was kept
+    skipped: str = ""  # why, if it was
+    seconds: float = 0.0
+
+    @property
+    def worst_seconds(self) -> float | None:
+        """The worst recovery; None if no job was struck."""
+        return max(self.recoveries_seconds, default=None)
+
+    @property
+    def kept(self) -> bool:
+        """Whether every promise was."""
+        return not (self.findings or self.lost or self.half_published or self.duplicated)
