@@ -18,7 +18,7 @@ STRUCK_SECONDS = 60.0  # within which a trouble has found whom to strike
 WARM_SECONDS = 0.5  # of load before the fault
 PAUSE_SECONDS = 0.1  # between photos that are to be struck
 LOAD = 60  # photos
-CLIPS = 2
+CLIPS = 2  # with what is wrong with the store: to the ledger and to gearmand, a clip is a photo
 REQUEST = b" HTTP/1.1\r\n"  # of HTTP, in each request's first line
 
 
@@ -120,14 +120,16 @@ def lasting(
     name: str, find: Callable[[Wires], Proxy], seconds: float, trouble: Trouble, *, short: bool = False
 ) -> Fault:
     """A fault that lasts a while."""
+    clips = CLIPS if find is store and not short else 0
     run = partial(last, find=find, trouble=trouble, seconds=seconds)
-    return Fault(name=name, group=GROUP, run=run, recovery_seconds=DONE_SECONDS, photos=LOAD, clips=CLIPS, short=short)
+    return Fault(name=name, group=GROUP, run=run, recovery_seconds=DONE_SECONDS, photos=LOAD, clips=clips, short=short)
 
 
 def striking(name: str, find: Callable[[Wires], Proxy], trouble: Trouble, *, short: bool = False) -> Fault:
     """A fault that strikes some requests."""
+    clips = CLIPS if find is store and not short else 0
     run = partial(strike, find=find, trouble=trouble)
-    return Fault(name=name, group=GROUP, run=run, photos=LOAD, clips=CLIPS, short=short)
+    return Fault(name=name, group=GROUP, run=run, photos=LOAD, clips=clips, short=short)
 
 
 def answering(answer: bytes, share: float) -> Trouble:
@@ -181,5 +183,5 @@ FAULTS = (
     lasting("store answers every other 500", store, 8.0, answering(BROKEN, 0.5)),
     lasting("store answers nothing but 503 SlowDown", store, 10.0, answering(SLOW_DOWN, 1.0)),
     lasting("store answers nothing but 502", store, 10.0, answering(BAD_GATEWAY, 1.0)),
-    Fault(name="every connection cut, ten times", group=GROUP, run=cut_connections, photos=LOAD, clips=CLIPS),
+    Fault(name="every connection cut, ten times", group=GROUP, run=cut_connections, photos=LOAD),
 )
