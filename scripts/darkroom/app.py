@@ -25,7 +25,7 @@ from pipeline.services import Store
 EXIT_CODES = """\b
 Exit codes:
   0  done
-  1  an upload or request was rejected, or a job did not end well
+  1  an upload or request was rejected, a job did not end well, or an audit found something missing or altered
   2  the command line or a setting is wrong
   3  a server is unavailable; trying again may help
   4  there is no such job, media, generation, look or hash in quarantine

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from hypothesis import settings, strategies
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from jobs.errors import Rejected
 from jobs.job import JobState, Order, Publication, Rendition
@@ -20,6 +20,7 @@ from pipeline.stocktaking import Audit, Terms
 
 DAY = 86_400
 OWNER = 7
+AGE = 1000  # seconds from which on something can be an orphan
 MARKS = "ab"  # of what a job makes: two jobs of one media may make the same keys
 LEASE = 15.0
 
@@ -38,6 +39,20 @@ class Crashes(RuleBasedStateMachine):
         self.jobs: list[int] = []
         self.media: dict[int, str] = {}
         self.hands: list[tuple] = []  # (claimed job, mark, what it has put)
+
+    @initialize()
+    def publish_two_generations(self):
+        """So that there is something to lose from the start."""
+        for mark in MARKS:
+            if not self.uploaded:
+                self.upload()
+            media_id = next(iter(self.media), None)
+            order = Order(owner_id=OWNER, key=mark, source_key=self.uploaded[0], media_id=media_id)
+            self.note(self.ledger.submit(order), self.uploaded[0])
+            job = self.ledger.claim(self.jobs[-1], mark, LEASE)
+            for rendition in renditions(job.media_id, mark):
+                self.put(rendition.key)
+            assert self.ledger.finish(job, publication(job.media_id, mark))
 
     # What people do
 
@@ -85,12 +100,22 @@ class Crashes(RuleBasedStateMachine):
     # What workers do
 
     @precondition(lambda self: self.jobs)
-    @rule(data=strategies.data(), mark=strategies.sampled_from(MARKS))
+    @rule(data=strategies.data(), mark=strategies.sampled_from(MARKS + "c"))
     def claim(self, data, mark):
         job = self.ledger.claim(data.draw(strategies.sampled_from(self.jobs)), f"w{next(self.numbers)}", LEASE)
         if job:
             assert job.source_key in self.store.objects, "the original of an open job is gone"
             self.hands.append((job, mark, set()))
+
+    @precondition(lambda self: self.media)
+    @rule(data=strategies.data())
+    def begin_and_hang(self, data):
+        """A job that has put something which nobody knows, and is not over."""
+        before = len(self.jobs)
+        self.submit_again(data)
+        if len(self.jobs) > before:
+            job = self.ledger.claim(self.jobs[-1], f"w{next(self.numbers)}", LEASE)
+            self.put(renditions(job.media_id, "c")[0].key)
 
     @precondition(lambda self: self.hands)
     @rule(data=strategies.data(), how_many=strategies.integers(1, 3))
@@ -116,7 +141,7 @@ class Crashes(RuleBasedStateMachine):
             self.ledger.fail(hands[0], code="x", reason="y", then=then)
         self.hands.remove(hands)
 
-    @rule(seconds=strategies.sampled_from([1, 20, 1000, DAY // 2, DAY + 1]))
+    @rule(seconds=strategies.sampled_from([1, 20, AGE, AGE, DAY]))
     def wait(self, seconds):
         self.now += timedelta(seconds=seconds)
         if seconds > 900:
@@ -135,7 +160,7 @@ class Crashes(RuleBasedStateMachine):
     @rule(sweep=strategies.booleans(), page=strategies.integers(1, 3))
     def audit(self, sweep, page):
         live = self.live()
-        audit = Audit(self.store, self.inventory, Terms(older_than_seconds=DAY, page=page))
+        audit = Audit(self.store, self.inventory, Terms(older_than_seconds=AGE, page=page))
         for finding in list(audit.findings()):
             assert finding.fault is Fault.ORPHAN
             assert finding.key not in live
@@ -165,7 +190,7 @@ class Crashes(RuleBasedStateMachine):
             self.now += timedelta(seconds=seconds)
             for removal in self.inventory.take_removals(1000):
                 carry_out(removal, self.store, self.inventory)
-        audit = Audit(self.store, self.inventory, Terms(older_than_seconds=DAY))
+        audit = Audit(self.store, self.inventory, Terms(older_than_seconds=AGE))
         assert all(audit.sweep(finding) for finding in list(audit.findings()))
         assert set(self.store.objects) == self.live()
         assert list(audit.findings()) == []
