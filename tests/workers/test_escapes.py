@@ -1,0 +1,161 @@
+"""Ways out that a decoder which was taken over would try, tried from inside real hands: see escapes.py."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from config import Limits, MisconfiguredError
+from jobs.errors import HandsDied
+from pipeline.scratch import Scratch
+from pipeline.services import ClipRequest, Edits
+from workers.child import ROOT
+from workers.hands import ClipHands, PhotoHands, check_sandbox
+from workers.sandbox import GRANTED, NAMES, lacking
+
+HERE = Path(__file__).parent
+LIMITS = Limits(photo_cpu_seconds=5, photo_memory_bytes=256 << 20, clip_stall_seconds=20, clip_niceness=1)
+OPTIONS = {"jobs": 1000, "memory_bytes": 1 << 30, "required": True}
+ENDED_BY_CALL = "SIGSYS"
+NOBODY = 65_534
+
+
+@pytest.fixture(scope="module")
+def photos():
+    hands = PhotoHands(LIMITS, command=(sys.executable, "-s", str(HERE / "hostile_renderer.py")), **OPTIONS)
+    yield lambda order: hands.render(order.encode(), "standard", Edits(), lambda: None).facts
+    hands.close()
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    command = (sys.executable, "-s", str(HERE / "hostile_clip_renderer.py"))
+    with Scratch.opened(tmp_path_factory.mktemp("scratch"), 0) as scratch:
+        hands = ClipHands(LIMITS, scratch.folder, command=command, **OPTIONS)
+        yield Clips(hands, scratch)
+        hands.close()
+
+
+class Clips:
+    def __init__(self, hands, scratch):
+        self.hands, self.scratch = hands, scratch
+
+    def __call__(self, order):
+        with self.scratch.job() as folder:
+            (folder / "original").write_text(order)
+            request = ClipRequest(folder=folder, ladder="standard", edits=Edits())
+            return self.hands.render(request, lambda part: None, lambda progress=None: None).facts
+
+
+@pytest.mark.parametrize("file", ["/etc/passwd", "/proc/self/status", "/", str(ROOT / "config" / "settings.py")])
+def test_a_photos_hands_can_open_no_file_at_all(photos, file):
+    assert photos(f"attempt read {file}")["refusal"] in ("EPERM", "ENOENT")
+
+
+@pytest.mark.parametrize("way", ["fork", "signal 1", "code", "list /", "write /new"])
+def test_a_photos_hands_are_refused(photos, way):
+    assert photos(f"attempt {way}")["refusal"] == "EPERM"
+
+
+def test_a_photos_hands_may_start_threads(photos):
+    assert photos("attempt thread")["refusal"] is None
+
+
+@pytest.mark.parametrize(
+    "way", ["connect", "run", "trace 1", "unshare", "mount", "root", "bpf", "keyctl", "userfaultfd"]
+)
+def test_what_only_somebody_hostile_tries_ends_a_photos_hands_at_once(photos, way):
+    with pytest.raises(HandsDied, match=ENDED_BY_CALL) as died:
+        photos(f"attempt {way}")
+
+    assert died.value.crash.signal == ENDED_BY_CALL
+
+
+def test_a_clips_hands_see_neither_users_nor_credentials_nor_another_workers_clips(clips, tmp_path):
+    theirs = tmp_path / "another"
+    theirs.mkdir()
+    for file in ("/etc/passwd", "/etc/shadow", ROOT / "var" / "darkroom.env", ROOT / "README.md", theirs, "/root/.ssh"):
+        assert clips(f"attempt read {file}")["refusal"] == "ENOENT"
+
+
+@pytest.mark.parametrize("folder", ["/", "/usr/lib", "/proc", str(ROOT), str(ROOT / "pipeline")])
+def test_a_clips_hands_can_write_nowhere_outside(clips, folder):
+    assert clips(f"attempt write {folder}/new")["refusal"] in ("EROFS", "EACCES", "ENOENT")
+
+
+def test_a_clips_hands_can_write_to_their_folder_and_to_a_small_tmp(clips):
+    assert clips("attempt write FOLDER/new")["refusal"] is None
+    assert clips("attempt write /tmp/new")["refusal"] is None
+    assert not Path("/tmp/new").exists()
+
+
+@pytest.mark.parametrize("way", ["connect", "trace 1", "unshare", "mount", "root", "bpf", "io_uring_setup", "keyctl"])
+def test_what_only_somebody_hostile_tries_ends_a_clips_hands_and_its_programs(clips, way):
+    assert clips(f"attempt_in_program {way}")["status"] == -31  # SIGSYS
+    with pytest.raises(HandsDied, match=ENDED_BY_CALL):
+        clips(f"attempt {way}")
+
+
+def test_a_clips_hands_can_run_ffmpeg_and_nothing_else(clips):
+    assert clips("run ffmpeg -version")["status"] == 0
+    assert clips("attempt run")["refusal"] == "ENOENT"
+
+
+@pytest.mark.parametrize(
+    ("order", "cause"),
+    [
+        ("multiply", "exit status 1: BlockingIOError"),
+        ("open", "exit status 1: OSError: .*Too many open files"),
+        ("overflow 8000000000", "exit status 1: OSError: .*File too large"),
+    ],
+)
+def test_what_a_clips_hands_may_take_is_bounded_and_said(clips, order, cause):
+    with pytest.raises(HandsDied, match=cause):
+        clips(order)
+
+
+def test_the_hands_have_no_capability_and_are_the_first_to_be_killed_for_memory(clips):
+    clips("see")
+    status = Path(f"/proc/{clips.hands.pid}/status").read_text()
+
+    for kind in ("CapPrm", "CapEff", "CapInh", "CapBnd", "CapAmb"):
+        assert f"{kind}:\t{0:016x}\n" in status
+    assert "NoNewPrivs:\t1" in status
+    assert Path(f"/proc/{clips.hands.pid}/oom_score_adj").read_text() == "1000\n"
+
+
+def test_a_machine_that_gives_no_namespace_is_told_of_and_refused_where_all_is_required(tmp_path):
+    parts = granted_to(
+        "unshare --user --map-root-user sh -c 'echo 0 > /proc/sys/user/max_user_namespaces; exec", tmp_path
+    )
+
+    assert "users" in lacking(parts)
+    with pytest.raises(MisconfiguredError, match=r"does not grant: .*users \(No space left on device\)"):
+        check_sandbox(parts)
+
+
+def test_an_unprivileged_user_gets_every_part(tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("only root can become somebody else")
+    become = f"setpriv --reuid {NOBODY} --regid {NOBODY} --clear-groups sh -c 'exec"
+    tmp_path.chmod(0o755)
+    try:
+        parts = granted_to(become, tmp_path)
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"nobody may not run this interpreter: exit status {error.returncode}")
+
+    assert lacking(parts) == {}
+
+
+def granted_to(prefix, folder):
+    command = f"{prefix} {sys.executable} -m workers.sandbox.trial {folder}'"
+    tried = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, check=True)
+    return json.loads(tried.stdout)
+
+
+def test_all_that_is_granted_lacks_nothing_and_what_is_not_told_of_lacks():
+    assert lacking(dict.fromkeys(NAMES, GRANTED)) == {}
+    assert lacking({}).keys() == set(NAMES)
