@@ -5,6 +5,7 @@ The exit status is 1 if anything was lost, half-published or done twice, or anot
 
 import argparse
 import json
+import logging
 import random
 import signal
 import sys
@@ -161,5 +162,6 @@ def judge_media(folder: Path, file: Path | None) -> int:
 
 
 if __name__ == "__main__":
+    logging.getLogger("jobs").addHandler(logging.NullHandler())  # that a server is away is no news here
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the servers are ended on the way out
     sys.exit(main(sys.argv[1:]))

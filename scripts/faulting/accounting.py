@@ -10,7 +10,7 @@ from typing import Any
 
 from config.presets import CLIP_LADDERS, LADDERS
 from jobs.job import CLIP
-from scripts.faulting.books import AttemptRow, Books, JobRow, MediaRow, Told
+from scripts.faulting.books import AttemptRow, Books, GenerationRow, JobRow, MediaRow, Told
 from scripts.faulting.frontend import Acknowledged
 
 FINAL = frozenset({"done", "rejected", "dead", "cancelled"})
@@ -186,7 +186,8 @@ def _struck(attempt: AttemptRow, at: float) -> bool:
 
 def named_keys(books: Books) -> Iterator[str]:
     """The keys that a record names, of whatever generation."""
-    for one in (*books.media, *books.generations):
+    shown: list[MediaRow | GenerationRow] = [*books.media, *books.generations]
+    for one in shown:
         yield from (f"m/{one.media_id}/{rendition[3]}" for rendition in one.renditions.values())
 
 

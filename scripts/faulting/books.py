@@ -109,7 +109,7 @@ def is_settled(stack: Stack, job_ids: Sequence[int]) -> bool:
     try:
         with asking(stack) as ask:
             ask.execute(query, (list(job_ids),))
-            return bool(next(iter(ask.fetchone().values())))
+            return bool(next(iter(ask.fetchall()[0].values())))
     except psycopg2.OperationalError:
         return False
 

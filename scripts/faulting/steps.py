@@ -18,7 +18,7 @@ STALE_SECONDS = 1.0  # for which one that was resumed is left to its mistakes
 ENDED_SECONDS = 30.0
 
 
-def kill(lab: Lab, step: str, clip: bool) -> None:
+def kill(lab: Lab, step: str, *, clip: bool) -> None:
     """Kill workers at a step, a few one after another; each time the pool is whole again."""
     lab.staff(clip=int(clip))
     for _ in range(1 if clip else lab.dice.randint(1, 3)):
@@ -37,7 +37,7 @@ def kill_machine(lab: Lab) -> None:
     lab.staff()
 
 
-def stop(lab: Lab, step: str, clip: bool, lease_seconds: float) -> None:
+def stop(lab: Lab, step: str, *, clip: bool, lease_seconds: float) -> None:
     """Stop a worker at a step past its lease, have another do its job, and let it go on."""
     lab.staff(clip=2 * int(clip), environment={"DARKROOM_LEASE_SECONDS": f"{lease_seconds:g}"})
     lab.shoot(step, "stop", clip=clip)
@@ -48,7 +48,7 @@ def stop(lab: Lab, step: str, clip: bool, lease_seconds: float) -> None:
     time.sleep(STALE_SECONDS)
 
 
-def happen(lab: Lab, step: str, action: str, clip: bool) -> None:
+def happen(lab: Lab, step: str, action: str, *, clip: bool) -> None:
     """Have whatever else happen at a step, a few times; never so often that one job could have them all."""
     lab.staff(clip=int(clip))
     for _ in range(1 if clip else 2):
@@ -62,11 +62,11 @@ def delay_everywhere(lab: Lab) -> None:
         lab.shoot(step, "delay")
 
 
-def _named(step: str, clip: bool) -> str:
+def _named(step: str, *, clip: bool) -> str:
     return f"{step.replace('_', ' ')}{' of a clip' if clip else ''}"
 
 
-def _load(clip: bool) -> dict[str, int]:
+def _load(*, clip: bool) -> dict[str, int]:
     return {"photos": 0, "clips": 2} if clip else {"photos": 12}
 
 
@@ -75,18 +75,18 @@ CLIPS = [(step, True) for step in CLIP_STEPS]
 FAULTS = (
     *(
         Fault(
-            name=f"kill {_named(step, clip)}",
+            name=f"kill {_named(step, clip=clip)}",
             group=KILLS,
             run=partial(kill, step=step, clip=clip),
             short=step in SHORT and not clip,
-            **_load(clip),
+            **_load(clip=clip),
         )
         for step, clip in (*EVERY, *CLIPS)
     ),
     Fault(name="kill the whole pool", group=KILLS, run=kill_machine),
     *(
         Fault(
-            name=f"stop {_named(step, clip)}",
+            name=f"stop {_named(step, clip=clip)}",
             group="stops",
             run=partial(
                 stop,
@@ -95,17 +95,17 @@ FAULTS = (
                 lease_seconds=LEASE_SECONDS if step == "after_fetch" else BRISK_LEASE_SECONDS,
             ),
             short=step in STOP_SHORT and not clip,
-            **_load(clip),
+            **_load(clip=clip),
         )
         for step, clip in (*EVERY, ("after_put", True))
     ),
     *(
         Fault(
-            name=f"{action} {_named(step, clip)}",
+            name=f"{action} {_named(step, clip=clip)}",
             group=GROUP,
             run=partial(happen, step=step, action=action, clip=clip),
             short=(step, action, clip) == ("after_put", "error", False),
-            **_load(clip),
+            **_load(clip=clip),
         )
         for step, action, clip in (
             *((step, "error", clip) for step, clip in EVERY),
