@@ -91,3 +91,13 @@ def test_printed_settings_hold_no_secret():
     settings = load(MIGRATIONS_URL="postgresql://o:hidden@h/db", S3_SECRET_KEY="hidden", EVENTS_SECRET="hidden")
 
     assert "hidden" not in repr(settings)
+
+
+def test_the_sandbox_is_allowed_to_be_less_unless_it_is_required():
+    assert load().sandbox == "allowed"
+    assert load(SANDBOX="required").sandbox == "required"
+
+
+def test_a_sandbox_of_any_other_kind_is_refused():
+    with pytest.raises(MisconfiguredError, match="DARKROOM_SANDBOX must be allowed or required, not 'off'"):
+        load(SANDBOX="off")
