@@ -52,6 +52,11 @@ def _leave_no_job_behind(stack):
 
 @pytest.fixture
 def source_key():
+    return an_original()
+
+
+def an_original() -> str:
+    """Where an original of the owner's could lie."""
     return f"o/{OWNER}/{uuid.uuid4().hex}"
 
 
@@ -107,7 +112,7 @@ def test_each_key_makes_a_further_generation_of_a_media_once(client, source_key)
 
 
 def test_an_original_whose_key_is_as_long_as_may_be_needs_no_key_for_its_job(client):
-    source_key = f"o/{OWNER}/{uuid.uuid4().hex}".ljust(200, "x")
+    source_key = an_original().ljust(200, "x")
 
     assert client.submit(OWNER, source_key).job_id == client.submit(OWNER, source_key).job_id
 
@@ -246,7 +251,7 @@ def test_without_a_ledger_nothing_is_taken(settings, gearmand, source_key):
 
 def test_threads_share_a_client(client, gearmand):
     with ThreadPoolExecutor(8) as pool:
-        receipts = list(pool.map(lambda _: client.submit(OWNER, uuid.uuid4().hex), range(400)))
+        receipts = list(pool.map(lambda _: client.submit(OWNER, an_original()), range(400)))
 
     assert len({receipt.job_id for receipt in receipts}) == 400
     assert waiting(gearmand) == {"photo": 400}
@@ -273,7 +278,7 @@ def test_a_forked_child_and_its_parent_go_on_with_one_client(client, gearmand, s
 
 def use_hard(client: Client, job_id: int) -> None:
     for _ in range(50):
-        client.submit(OWNER, uuid.uuid4().hex)
+        client.submit(OWNER, an_original())
         assert client.status(job_id).job_id == job_id
 
 
@@ -295,7 +300,7 @@ def test_a_submit_succeeds_while_no_job_server_answers_and_the_next_does_not_wai
     client.status(client.submit(OWNER, source_key).job_id)  # the ledger's connection is open now
 
     def submit() -> None:
-        assert client.submit(OWNER, uuid.uuid4().hex).created
+        assert client.submit(OWNER, an_original()).created
 
     assert seconds_of(submit) < PATIENCE_SECONDS
 
@@ -313,7 +318,7 @@ def test_what_one_thread_learns_of_a_dead_job_server_spares_the_others(settings,
     client.submit(OWNER, source_key)
 
     with ThreadPoolExecutor(8) as pool:
-        costs = list(pool.map(lambda _: seconds_of(lambda: client.submit(OWNER, uuid.uuid4().hex)), range(8)))
+        costs = list(pool.map(lambda _: seconds_of(lambda: client.submit(OWNER, an_original())), range(8)))
 
     assert max(costs) < PATIENCE_SECONDS / 2
 
