@@ -51,7 +51,9 @@ class ClipFleet(Fleet):
         return super().start(module, *arguments, **{"scratch_dir": self.scratch, "limit_clip_niceness": 1, **settings})
 
     def submit_clip(self, seconds, **order):
-        key = self.client.upload(7, sample_clip(seconds) + free_box(), key=time.time_ns().__format__("x"), function="clip")
+        key = self.client.upload(
+            7, sample_clip(seconds) + free_box(), key=time.time_ns().__format__("x"), function="clip"
+        )
         self._receipts.append(self.client.submit(7, key, function="clip", **order))
         return self._receipts[-1]
 
