@@ -49,7 +49,12 @@ def load_the_rest() -> None:
     """What is otherwise loaded by the first photo that needs it: a sandboxed process cannot open its files later."""
     from PIL import Image  # noqa: PLC0415 - as above
 
+    from filters.look import find_look  # noqa: PLC0415
+    from filters.recipe import BUILT_IN_LOOKS  # noqa: PLC0415
+
     Image.preinit()
+    for name in BUILT_IN_LOOKS:
+        find_look(name)  # which keeps them
     for encoding in ENCODINGS:
         codecs.lookup(encoding)
 
