@@ -20,6 +20,7 @@ from jobs.errors import HandsDied, Rejected, Unavailable
 from jobs.job import Crash
 from pipeline.libraries import suspects
 from pipeline.services import Edits, Rendered
+from pipeline.signals import signal_name
 from workers import wire
 from workers.exits import OUT_OF_MEMORY
 from workers.sandbox import Bounds, Parts, group_runs, photo_bounds, resident_bytes
@@ -239,7 +240,7 @@ LIMITS_HIT = {-signal.SIGXCPU: "cpu", OUT_OF_MEMORY: "memory"}  # by exit status
 
 def signal_of(status: int) -> str | None:
     """The name of the signal that an exit status stands for; None for an end of its own."""
-    return signal.Signals(-status).name if status < 0 else None
+    return signal_name(-status) if status < 0 else None
 
 
 def cause_of_death(status: int, bounds: Bounds, said: str) -> str:

@@ -12,9 +12,6 @@ ALTER TABLE darkroom.media
     -- Not checked now, since that would read the table under an exclusive lock: what was allowed before still is.
     ADD CONSTRAINT media_state_check CHECK (state IN ('pending', 'usable', 'ready', 'failed', 'deleted')) NOT VALID;
 
--- Whether another media uses an original, and all of them in the order in which S3 lists keys. No step changes the column.
-CREATE INDEX media_original ON darkroom.media (source_key COLLATE "C");
-
 CREATE TABLE darkroom.removals (
     place     text NOT NULL,
     folder    boolean NOT NULL,                    -- all keys that begin with the place, and not the one that it is

@@ -17,6 +17,7 @@ from config import Limits
 from jobs.errors import DiskShort, InternalError, Rejected, Unavailable
 from jobs.job import Crash
 from pipeline.clip.decoders import DECODERS
+from pipeline.signals import signal_name
 
 Report = Callable[[float], None]
 
@@ -253,7 +254,7 @@ def what_failed(status: int, said: str) -> Rejected | Unavailable:
 
 def name_of(status: int) -> str:
     """An exit status in words."""
-    return signal.Signals(-status).name if status < 0 else "interrupted, perhaps by its CPU limit"
+    return signal_name(-status) if status < 0 else "interrupted, perhaps by its CPU limit"
 
 
 def last_words(said: str) -> str:

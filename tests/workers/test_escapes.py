@@ -137,6 +137,10 @@ def test_a_machine_that_gives_no_namespace_is_told_of_and_refused_where_all_is_r
         check_sandbox(parts)
 
 
+def test_a_user_who_may_start_fewer_processes_than_we_allow_gets_every_part_all_the_same(tmp_path):
+    assert lacking(granted_to("sh -c 'ulimit -u 500; exec", tmp_path)) == {}
+
+
 def test_an_unprivileged_user_gets_every_part(tmp_path):
     if os.geteuid() != 0:
         pytest.skip("only root can become somebody else")

@@ -304,6 +304,7 @@ def test_a_killed_head_takes_its_hands_along(tmp_path):
     [
         (-11, "", "SIGSEGV"),
         (-6, "terminate called\n  what():  std::bad_alloc", "SIGABRT:   what():  std::bad_alloc"),
+        (-40, "", "SIG40"),
         (-24, "", "CPU limit of 1 s"),
         (70, "", "memory limit of 256 MiB"),
         (2, "usage\nbad argument", "exit status 2: bad argument"),

@@ -59,10 +59,10 @@ def limit_resources(bounds: Bounds) -> None:
     touched.
     """
     own_bytes = address_space_bytes() + bounds.memory_bytes
-    _limit(resource.RLIMIT_AS, own_bytes, max(own_bytes, bounds.program_memory_bytes))
-    _limit(resource.RLIMIT_FSIZE, bounds.file_bytes)
-    _limit(resource.RLIMIT_NOFILE, OPEN_FILES)
-    _limit(resource.RLIMIT_CORE, 0)
+    limit(resource.RLIMIT_AS, own_bytes, max(own_bytes, bounds.program_memory_bytes))
+    limit(resource.RLIMIT_FSIZE, bounds.file_bytes)
+    limit(resource.RLIMIT_NOFILE, OPEN_FILES)
+    limit(resource.RLIMIT_CORE, 0)
 
 
 def allow_cpu(seconds: int) -> None:
@@ -95,7 +95,7 @@ def address_space_bytes() -> int:
     return pages * resource.getpagesize()
 
 
-def _limit(what: int, value: int, most: int | None = None) -> None:
+def limit(what: int, value: int, most: int | None = None) -> None:
     """Set the limit, and as the hard one `most`, by default the same; none above the hard one that there is."""
     _, hard = resource.getrlimit(what)
     ceiling = value if most is None else most

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from workers.sandbox import kernel
+from workers.sandbox.bounds import limit
 from workers.sandbox.keeper import descend
 from workers.sandbox.parts import GRANTED, Parts, trying
 
@@ -24,6 +25,7 @@ BESIDE = 3  # processes that are counted with the hands': the keeper, the init, 
 
 PID_MAX = Path("/proc/sys/kernel/pid_max")
 RESERVED_PIDS = 300  # numbers that the kernel gives once, and not again when it begins anew
+COUNTED_WITHIN = (5, 14)  # the first Linux that counts a user's processes for each user namespace
 OWN_PID_MAX = (6, 14)  # the first Linux with one for each process namespace; before, it is the whole machine's
 
 
@@ -75,17 +77,24 @@ def bound_processes(processes: int, parts: Parts) -> None:
     own highest number has to do.
     """
     require(parts, "users")
-    resource.setrlimit(resource.RLIMIT_NPROC, (processes + BESIDE, processes + BESIDE))
+    if release() < COUNTED_WITHIN:
+        raise OSError(0, f"processes are counted over the whole machine before Linux {written(COUNTED_WITHIN)}")
+    limit(resource.RLIMIT_NPROC, processes + BESIDE)
     if outer_user() == ROOT:
         require(parts, "pids")
         if release() < OWN_PID_MAX:
-            raise OSError(0, f"root's processes are not counted before Linux {'.'.join(map(str, OWN_PID_MAX))}")
+            raise OSError(0, f"root's processes are not counted before Linux {written(OWN_PID_MAX)}")
         PID_MAX.write_text(str(RESERVED_PIDS + processes + BESIDE))
 
 
 def outer_user() -> int:
     """Our user's number outside of its namespace."""
     return int(Path("/proc/self/uid_map").read_text().split()[1])
+
+
+def written(version: tuple[int, ...]) -> str:
+    """A version as people write it."""
+    return ".".join(map(str, version))
 
 
 def release() -> tuple[int, ...]:
