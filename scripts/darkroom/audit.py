@@ -68,7 +68,13 @@ class Told:
     help="What is younger, by the store's clock, is no orphan.",
 )
 @click.option("--deep", is_flag=True, help="Read every byte, rather than compare the checksums that the store keeps.")
-@click.option("--page", default=1000, type=click.IntRange(1, 1000), hidden=True)
+@click.option(
+    "--page",
+    default=1000,
+    show_default=True,
+    type=click.IntRange(1, 1000),
+    help="How many objects are asked for at once.",
+)
 @json_option
 @click.pass_obj
 def audit(
