@@ -145,6 +145,7 @@ def _apply(cursor: Any, step: Step, sql: str) -> Step:
             cursor.execute("BEGIN")
         else:
             _refuse_invalid_indexes(cursor)
+            cursor.execute("SET lock_timeout = 0")  # a concurrent build makes nobody wait, and outwaits who is at work
         cursor.execute(sql)
         cursor.execute(NOTE, [step.name, step.sha256])
         if transactional:

@@ -73,7 +73,7 @@ class ClipChild(Child):
 
     def _encoders_crash(self, reason: str) -> Crash:
         """How ffmpeg died, by what its renderer says of it."""
-        died = re.match(r"SIG[A-Z]+", reason)
+        died = re.match(r"SIG\w+", reason)
         signal = died[0] if died else None
         limit = next((limit for sign, limit in ENCODERS_LIMITS.items() if reason.startswith(sign)), None)
         return self._crash(signal=signal, limit=limit, words=reason)

@@ -36,6 +36,8 @@ def main(arguments: Sequence[str]) -> int:
     if options.media:
         return judge_media(options.media, options.json)
     chosen = choose(options.only, short=options.short)
+    if not chosen:
+        parser().error("no fault has such a name or group; --list names them all")
     if options.list:
         print("\n".join(f"{fault.group:12} {fault.name}" for fault in chosen))
         return 0

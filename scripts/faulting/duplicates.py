@@ -52,10 +52,11 @@ def same_key(lab: Lab) -> None:
     lab.staff()
     source_key = lab.frontend.upload(small_photo(lab.dice))
     (lab.shots("before_publish", "delay") / "shot").touch()
-    first = lab.frontend.submit(source_key, key="the same")
-    again = lab.frontend.submit(source_key, key="the same")
+    key = lab.dice.randbytes(8).hex()
+    first = lab.frontend.submit(source_key, key=key)
+    again = lab.frontend.submit(source_key, key=key)
     media_id = first.receipt.media_id
-    later = lab.frontend.submit(source_key, key="another", media_id=media_id, recipe=WARMTH)
+    later = lab.frontend.submit(source_key, key=f"{key} again", media_id=media_id, recipe=WARMTH)
     lab.strike()
     lab.settle(STEP_SECONDS)
     media = lab.frontend.client.media(media_id)
@@ -68,7 +69,7 @@ def same_key(lab: Lab) -> None:
 def poison(lab: Lab) -> None:
     """Submit a photo that ends every renderer; it must be dead after three, and the others not wait for it."""
     lab.staff(environment={"DARKROOM_LIMIT_PHOTO_MEMORY_BYTES": str(ENOUGH_BYTES)})
-    poisoned = lab.frontend.submit(lab.frontend.upload(large_photo()), DEAD)
+    poisoned = lab.frontend.submit(lab.frontend.upload(large_photo(lab.dice)), DEAD)
     lab.strike()
     status = lab.frontend.client.wait(poisoned.receipt.job_id, DEAD_SECONDS)
     if (status.state, status.attempts) != (JobState.DEAD, ATTEMPTS):

@@ -1,6 +1,7 @@
 """A worker's own machine that fails it: a full disk, too little memory, a wrong clock, an end between two calls."""
 
 import os
+import random
 import subprocess
 import sys
 import time
@@ -63,7 +64,7 @@ def starve(lab: Lab) -> None:
     lab.environment = {"DARKROOM_LIMIT_PHOTO_MEMORY_BYTES": str(ENOUGH_BYTES)}
     pool = lab.staff(photo=1)
     head = pool.heads()[0].pid
-    source_key = lab.frontend.upload(large_photo())
+    source_key = lab.frontend.upload(large_photo(lab.dice))
     hungry = lab.frontend.submit(source_key, FINAL)
     wait_for(lambda: is_final(lab, hungry), SHORT_SECONDS, "the hungry photo's end")
     lab.strike()
@@ -121,11 +122,11 @@ def die_between_upload_and_submit(lab: Lab) -> None:
         lab.frontend.submit(source_key, key=key)
 
 
-def large_photo() -> bytes:
-    """A PNG that is small on the wire and large in memory."""
+def large_photo(dice: random.Random) -> bytes:
+    """A PNG that is small on the wire and large in memory; each is another, lest the last one's deaths count for it."""
     made = BytesIO()
     Image.new("RGB", TOO_LARGE).save(made, "PNG")
-    return made.getvalue()
+    return made.getvalue() + dice.randbytes(8)
 
 
 def is_final(lab: Lab, answered: Acknowledged) -> bool:

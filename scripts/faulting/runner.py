@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 
+from jobs.errors import DarkroomError
 from scripts.faulting.accounting import account, recoveries
 from scripts.faulting.books import read_books
 from scripts.faulting.frontend import Acknowledged
@@ -23,8 +24,8 @@ def run(fault: Fault, lab: Lab) -> Tally:
             fault.run(lab)
     except NotHereError as missing:
         skipped = str(missing)
-    except (BrokenPromiseError, TimeoutError) as broken:
-        findings = [str(broken)]
+    except (BrokenPromiseError, TimeoutError, DarkroomError) as broken:
+        findings = [f"{type(broken).__name__}: {broken}"]
     if not skipped:
         lab.staff_again()
         lab.settle(fault.recovery_seconds + PATIENCE_SECONDS)

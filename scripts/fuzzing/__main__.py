@@ -77,16 +77,18 @@ def fuzz(target: Target, packages: Path, seconds: int) -> Result:
     kept.lay_out(target, reached)
     limits = [f"-max_total_time={seconds}", f"-timeout={SLOW_SECONDS}", f"-rss_limit_mb={MOST_MB}"]
     options = [*limits, f"-max_len={target.longest}", f"-artifact_prefix={findings}/", "-close_fd_mask=1"]
-    said = subprocess.run(
+    ended = subprocess.run(
         [sys.executable, "-m", "scripts.fuzzing.loop", target.name, *options, reached],
         cwd=ROOT,
         env=environment(packages),
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         check=False,
-    ).stderr
-    (findings.parent / "log").write_bytes(said)
-    runs = [int(one or other) for one, other in RUNS.findall(said)]
+    )
+    (findings.parent / "log").write_bytes(ended.stderr)
+    runs = [int(one or other) for one, other in RUNS.findall(ended.stderr)]
+    if ended.returncode and not any(findings.iterdir()):
+        sys.exit(f"The fuzzer did not run on {target.name}; see {findings.parent / 'log'}.")
     return Result(target=target.name, runs=max(runs, default=0), findings=sorted(findings.iterdir()))
 
 

@@ -2,6 +2,7 @@
 
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -164,6 +165,20 @@ def test_a_migration_gives_up_rather_than_make_everybody_wait_behind_it(dsn, wri
             migrate(dsn, folder)
 
     assert names(migrate(dsn, folder)) == ["0002_b.sql"]
+
+
+def test_an_index_that_is_built_beside_the_work_outwaits_a_transaction(dsn, write):
+    migrate(dsn, write("0001_a.sql", "CREATE TABLE darkroom.a (n int)"))
+    folder = write("0002_b.sql", "-- no transaction\nCREATE INDEX CONCURRENTLY a_n ON darkroom.a (n)")
+
+    with closing(psycopg2.connect(dsn)) as writer, writer.cursor() as cursor, ThreadPoolExecutor(1) as runner:
+        cursor.execute("INSERT INTO darkroom.a VALUES (1)")
+        migrating = runner.submit(migrate, dsn, folder)
+        time.sleep(4)  # longer than a migration waits for a lock
+        assert not migrating.done()
+        writer.commit()
+
+        assert names(migrating.result(30)) == ["0002_b.sql"]
 
 
 def test_a_runner_does_not_wait_for_ever_for_another(dsn, monkeypatch):
