@@ -50,13 +50,13 @@ class Frontend:
         """`numbers` make its keys, and never come twice."""
         self.client = client
         self.acknowledged: list[Acknowledged] = []
-        self.refused = 0  # submits that were never answered: nothing is promised of these
+        self.mishaps: list[str] = []  # in words: what was never answered, and what ended a load early
         self._numbers = numbers
 
     def upload(self, data: bytes, function: str = PHOTO) -> str:
         """Store an original. Returns its source key."""
         key = f"original {next(self._numbers)}"
-        return persist(lambda: self.client.upload(OWNER, data, key, function))
+        return self._persist(lambda: self.client.upload(OWNER, data, key, function))
 
     def submit(
         self, source_key: str, expected: frozenset[JobState] = DONE, function: str = PHOTO, **order: Any
@@ -67,11 +67,7 @@ class Frontend:
             LedgerUnavailable: no answer for two minutes.
         """
         key = order.pop("key", f"order {next(self._numbers)}")
-        try:
-            receipt = persist(lambda: self.client.submit(OWNER, source_key, key=key, function=function, **order))
-        except LedgerUnavailable:
-            self.refused += 1
-            raise
+        receipt = self._persist(lambda: self.client.submit(OWNER, source_key, key=key, function=function, **order))
         answered = Acknowledged(
             receipt=receipt,
             owner_id=OWNER,
@@ -92,6 +88,13 @@ class Frontend:
         """Upload and submit a clip that was not there before."""
         return self.submit(self.upload(small_clip(dice), CLIP), function=CLIP, **order)
 
+    def _persist(self, call: Callable[[], T]) -> T:
+        try:
+            return persist(call)
+        except (LedgerUnavailable, StoreUnavailable) as error:
+            self.mishaps.append(f"a frontend was not answered for {PATIENCE_SECONDS:g} s: {error}")
+            raise
+
 
 def persist(call: Callable[[], T]) -> T:
     """What `call` returns once the servers answer; raises what it does after two minutes."""
@@ -108,7 +111,8 @@ def persist(call: Callable[[], T]) -> T:
 class Load(threading.Thread):
     """Photos and clips that arrive one after another, some broken. Originals are stored before the first is submitted.
 
-    It begins to submit when `go` is set, and ends early when `enough` is.
+    It begins to submit when `go` is set, and ends early when `enough` is. What ends it otherwise is a mishap of the
+    frontend's, because what it did not submit, nobody accounts for.
     """
 
     def __init__(self, frontend: Frontend, dice: random.Random, photos: int, clips: int) -> None:
@@ -123,6 +127,12 @@ class Load(threading.Thread):
     def run(self) -> None:
         """Submit them all."""
         self.go.wait()
+        try:
+            self._submit_all()
+        except Exception as error:  # noqa: BLE001 - else it would die with its thread, and the fault seem survived
+            self._frontend.mishaps.append(f"the load ended early: {type(error).__name__}: {error}")
+
+    def _submit_all(self) -> None:
         for source_key, function, expected in self._orders:
             if self.enough.is_set():
                 return

@@ -18,6 +18,7 @@ from jobs import Client, failpoints
 from jobs.gearman import survey
 from scripts.faulting import books
 from scripts.faulting.frontend import Acknowledged, Frontend, Load
+from scripts.faulting.model import NotHereError
 from scripts.faulting.programs import Program, wait_for
 from scripts.faulting.receiver import Receiver, receiving
 from workers.stack import Stack
@@ -49,6 +50,7 @@ class Lab:
         self.environment: dict[str, str] = {}
         self.struck_at: list[float] = []  # wall clock, seconds: when the fault struck, as often as it did
         self.recoveries_seconds: list[float] = []  # that a fault has measured itself, beside what the ledger tells
+        self.begun = False  # whether there were workers: before that, nothing has happened to anybody
         self.pool: Program | None = None
         self._staffing: object = None
         self._programs: list[Program] = []
@@ -89,6 +91,7 @@ class Lab:
 
         `environment` goes over everything else; `prefix` is a command that runs the pool, such as `ip netns exec n`.
         """
+        self.begun = True
         given = {**self.environment, **(environment or {})}
         counts = {"--photo": photo, "--clip": clip, "--sweep": sweep, "--relay": relay}
         staffing = (counts, given, tuple(prefix))
@@ -200,18 +203,22 @@ class Lab:
         self.receiver.refuses = False
         self.environment = {}
         self.struck_at, self.recoveries_seconds = [], []
+        self.begun = False
         self.frontend = Frontend(Client(self.stack.settings), self._numbers)
 
     @contextmanager
     def under_load(self, photos: int, clips: int) -> Iterator[None]:
-        """Have a load submitted from the moment that there are workers."""
-        self._load = Load(self.frontend, random.Random(self.dice.random()), photos, clips)  # noqa: S311
-        self._load.start()
+        """Have a load submitted from the moment that there are workers; none if the fault is not to be had here."""
+        load = self._load = Load(self.frontend, random.Random(self.dice.random()), photos, clips)  # noqa: S311
+        load.start()
         try:
             yield
+        except (NotHereError, KeyboardInterrupt, SystemExit):
+            load.enough.set()
+            raise
         finally:
-            self._load.go.set()
-            self._load.join()
+            load.go.set()
+            load.join()
             self._load = None
 
     def end_all(self) -> None:

@@ -18,15 +18,18 @@ class BrokenPromiseError(DarkroomError):
 
 
 class NotHereError(DarkroomError):
-    """The fault is not allowed on this machine, or lacks something; the message says what."""
+    """The fault is not allowed on this machine, or lacks something; the message says what.
+
+    Raised before there are workers, it has the fault skipped. Later it is a finding: nobody knows what was tried.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
     """Something that goes wrong. `run` has it happen in a lab under load, and ends it.
 
-    The load, `photos` and `clips`, begins before and is submitted bit by bit meanwhile. What `run` raises beside
-    BrokenPromiseError and NotHereError is a mistake of the harness's own.
+    The load, `photos` and `clips`, begins before and is submitted bit by bit meanwhile. What `run` raises is a finding,
+    but for a NotHereError at its beginning; so is whatever a frontend was not answered for two minutes.
     """
 
     name: str

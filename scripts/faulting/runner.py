@@ -1,34 +1,36 @@
 """Has a fault happen in a lab, and accounts for everything that was acknowledged meanwhile."""
 
+import subprocess
 import time
 from dataclasses import replace
+
+import psutil
+import psycopg2
+from botocore.exceptions import BotoCoreError, ClientError
 
 from jobs.errors import DarkroomError
 from scripts.faulting.accounting import account, recoveries
 from scripts.faulting.books import read_books
 from scripts.faulting.frontend import Acknowledged
 from scripts.faulting.lab import Lab
-from scripts.faulting.model import BrokenPromiseError, Fault, NotHereError, Tally
+from scripts.faulting.model import Fault, NotHereError, Tally
 
 PATIENCE_SECONDS = 60.0  # beyond what is promised: what has no end by then is lost
 SHOWN = 5  # findings of a kind that are told in words
+# What a fault meets: promises that were not kept, and whatever the lab's own hands slipped on. None ends the whole run.
+FAILURES = (
+    *(DarkroomError, OSError, subprocess.SubprocessError),
+    *(psutil.Error, psycopg2.Error, BotoCoreError, ClientError),
+)
 
 
 def run(fault: Fault, lab: Lab) -> Tally:
     """What became of a fault."""
     lab.reset()
     began = time.monotonic()
-    skipped, findings = "", []
-    try:
-        with lab.under_load(fault.photos, fault.clips):
-            fault.run(lab)
-    except NotHereError as missing:
-        skipped = str(missing)
-    except (BrokenPromiseError, TimeoutError, DarkroomError) as broken:
-        findings = [f"{type(broken).__name__}: {broken}"]
+    skipped, findings = happen(fault, lab)
     if not skipped:
-        lab.staff_again()
-        lab.settle(fault.recovery_seconds + PATIENCE_SECONDS)
+        findings += restore(lab, fault.recovery_seconds + PATIENCE_SECONDS)
     tally = take_stock(fault.name, fault.group, lab, lab.frontend.acknowledged)
     late = [
         f"{seconds:.1f} s until a job ended" for seconds in tally.recoveries_seconds if seconds > fault.recovery_seconds
@@ -36,9 +38,36 @@ def run(fault: Fault, lab: Lab) -> Tally:
     return replace(
         tally,
         skipped=skipped,
-        findings=(*findings, *tally.findings, *late),
+        findings=(*findings, *lab.frontend.mishaps[:SHOWN], *tally.findings, *late),
         seconds=time.monotonic() - began,
     )
+
+
+def happen(fault: Fault, lab: Lab) -> tuple[str, list[str]]:
+    """Have it happen under load. Returns why it was skipped, "" if it was not, and what it found, in words."""
+    try:
+        with lab.under_load(fault.photos, fault.clips):
+            fault.run(lab)
+    except NotHereError as missing:
+        return ("", [f"given up half-way: {missing}"]) if lab.begun else (str(missing), [])
+    except FAILURES as broken:
+        return "", [in_words(broken)]
+    return "", []
+
+
+def restore(lab: Lab, seconds: float) -> list[str]:
+    """Have workers again, and wait for everything's end. Returns what forbade it, in words."""
+    try:
+        lab.staff_again()
+    except FAILURES as broken:
+        return [in_words(broken)]
+    lab.settle(seconds)  # what has no end by then is counted as lost
+    return []
+
+
+def in_words(error: Exception) -> str:
+    """An error as a finding."""
+    return f"{type(error).__name__}: {error}"
 
 
 def take_stock(name: str, group: str, lab: Lab, acknowledged: list[Acknowledged]) -> Tally:
