@@ -1,8 +1,5 @@
 """Ways out that a decoder which was taken over would try, tried from inside real hands: see escapes.py."""
 
-import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +9,7 @@ from config import Limits, MisconfiguredError
 from jobs.errors import HandsDied
 from pipeline.scratch import Scratch
 from pipeline.services import ClipRequest, Edits
+from tests.workers.escapes import NAMESPACES
 from workers.child import ROOT
 from workers.hands import ClipHands, PhotoHands, check_sandbox
 from workers.sandbox import GRANTED, NAMES, lacking
@@ -20,18 +18,17 @@ HERE = Path(__file__).parent
 LIMITS = Limits(photo_cpu_seconds=5, photo_memory_bytes=256 << 20, clip_stall_seconds=20, clip_niceness=1)
 OPTIONS = {"jobs": 1000, "memory_bytes": 1 << 30, "required": True}
 ENDED_BY_CALL = "SIGSYS"
-NOBODY = 65_534
 
 
 @pytest.fixture(scope="module")
-def photos():
+def photos(whole_sandbox):
     hands = PhotoHands(LIMITS, command=(sys.executable, "-s", str(HERE / "hostile_renderer.py")), **OPTIONS)
     yield lambda order: hands.render(order.encode(), "standard", Edits(), lambda: None).facts
     hands.close()
 
 
 @pytest.fixture(scope="module")
-def clips(tmp_path_factory):
+def clips(whole_sandbox, tmp_path_factory):
     command = (sys.executable, "-s", str(HERE / "hostile_clip_renderer.py"))
     with Scratch.opened(tmp_path_factory.mktemp("scratch"), 0) as scratch:
         hands = ClipHands(LIMITS, scratch.folder, command=command, **OPTIONS)
@@ -55,17 +52,29 @@ def test_a_photos_hands_can_open_no_file_at_all(photos, file):
     assert photos(f"attempt read {file}")["refusal"] in ("EPERM", "ENOENT")
 
 
-@pytest.mark.parametrize("way", ["fork", "signal 1", "code", "list /", "write /new"])
+@pytest.mark.parametrize("way", ["fork", "signal 1", "signal_thread 1 1", "own 0 1", "code", "list /", "write /new"])
 def test_a_photos_hands_are_refused(photos, way):
     assert photos(f"attempt {way}")["refusal"] == "EPERM"
 
 
-def test_a_photos_hands_may_start_threads(photos):
+def test_a_photos_hands_may_start_threads_and_send_signals_to_them(photos):
     assert photos("attempt thread")["refusal"] is None
+    assert photos("attempt signal_self")["refusal"] is None
+
+
+@pytest.mark.parametrize("namespace", NAMESPACES)
+def test_no_hands_can_start_a_process_in_new_namespaces(photos, clips, namespace):
+    for hands in (photos, clips):
+        assert hands(f"attempt clone {namespace}")["refusal"] == "EPERM"
+        assert hands(f"attempt clone3 {namespace}")["refusal"] == "ENOSYS"
+
+
+def test_a_clips_hands_can_have_no_file_send_signals(clips):
+    assert clips("attempt own 0 1")["refusal"] == "EPERM"
 
 
 @pytest.mark.parametrize(
-    "way", ["connect", "run", "trace 1", "unshare", "mount", "root", "bpf", "keyctl", "userfaultfd"]
+    "way", ["connect", "run", "trace 1", "unshare", "mount", "root", "bpf", "keyctl", "userfaultfd", "perf_event_open"]
 )
 def test_what_only_somebody_hostile_tries_ends_a_photos_hands_at_once(photos, way):
     with pytest.raises(HandsDied, match=ENDED_BY_CALL) as died:
@@ -98,7 +107,9 @@ def test_a_clips_hands_can_write_to_their_folder_and_to_a_small_tmp(clips):
     assert not Path("/tmp/new").exists()
 
 
-@pytest.mark.parametrize("way", ["connect", "trace 1", "unshare", "mount", "root", "bpf", "io_uring_setup", "keyctl"])
+@pytest.mark.parametrize(
+    "way", ["connect", "trace 1", "unshare", "mount", "root", "bpf", "io_uring_setup", "keyctl", "perf_event_open"]
+)
 def test_what_only_somebody_hostile_tries_ends_a_clips_hands_and_its_programs(clips, way):
     assert clips(f"attempt_in_program {way}")["status"] == -31  # SIGSYS
     with pytest.raises(HandsDied, match=ENDED_BY_CALL):
@@ -133,37 +144,27 @@ def test_the_hands_have_no_capability_and_are_the_first_to_be_killed_for_memory(
     assert Path(f"/proc/{clips.hands.pid}/oom_score_adj").read_text() == "1000\n"
 
 
-def test_a_machine_that_gives_no_namespace_is_told_of_and_refused_where_all_is_required(tmp_path):
-    parts = granted_to(
-        "unshare --user --map-root-user sh -c 'echo 0 > /proc/sys/user/max_user_namespaces; exec", tmp_path
-    )
+def test_a_machine_that_gives_no_user_namespace_is_told_of_and_refused_where_all_is_required(trial, no_namespaces):
+    parts = trial(no_namespaces)
 
     assert "users" in lacking(parts)
     with pytest.raises(MisconfiguredError, match=r"does not grant: .*users \(No space left on device\)"):
         check_sandbox(parts)
 
 
-def test_a_user_who_may_start_fewer_processes_than_we_allow_gets_every_part_all_the_same(tmp_path):
-    assert lacking(granted_to("sh -c 'ulimit -u 500; exec", tmp_path)) == {}
+def test_a_plain_container_gets_no_namespaces_but_the_list_of_calls(trial, plain_container):
+    parts = trial(plain_container)
+
+    assert {"users", "network", "mounts", "pids", "files"} <= set(lacking(parts))
+    assert (parts["calls"], parts["oom_score"]) == (GRANTED, GRANTED)
 
 
-def test_an_unprivileged_user_gets_every_part(tmp_path):
-    if os.geteuid() != 0:
-        pytest.skip("only root can become somebody else")
-    become = f"setpriv --reuid {NOBODY} --regid {NOBODY} --clear-groups sh -c 'exec"
-    tmp_path.chmod(0o755)
-    try:
-        parts = granted_to(become, tmp_path)
-    except subprocess.CalledProcessError as error:
-        pytest.skip(f"nobody may not run this interpreter: exit status {error.returncode}")
-
-    assert lacking(parts) == {}
+def test_a_user_who_may_start_fewer_processes_than_we_allow_gets_every_part_all_the_same(whole_sandbox, trial):
+    assert lacking(trial(("prlimit", "--nproc=500"))) == {}
 
 
-def granted_to(prefix, folder):
-    command = f"{prefix} {sys.executable} -m workers.sandbox.trial {folder}'"
-    tried = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, check=True)
-    return json.loads(tried.stdout)
+def test_an_unprivileged_user_gets_every_part(whole_sandbox, trial, nobody, nobodys_python, open_folder):
+    assert lacking(trial(nobody, nobodys_python, open_folder)) == {}
 
 
 def test_all_that_is_granted_lacks_nothing_and_what_is_not_told_of_lacks():

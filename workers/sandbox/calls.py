@@ -6,12 +6,16 @@ and clip of a corpus, or is what Debian's libraries do where they run out of mem
 """
 
 import errno
+import fcntl
+import os
 from collections.abc import Iterable
 from typing import Any
 
 CLONE_THREAD, NEW_NAMESPACES = 0x0001_0000, 0x7E02_0080  # sched.h; the latter is every CLONE_NEW flag
+TOLD_BY_FLAGS = CLONE_THREAD | NEW_NAMESPACES
 PROT_EXEC = 0x4  # mman.h
 THIS_PROCESS = 0  # to prlimit
+INT = 0xFFFF_FFFF  # of an argument that is no longer than this, its upper half means nothing
 UNKNOWN = -1  # to libseccomp
 TREE = 2  # of libseccomp: a call passes a dozen comparisons instead of hundreds
 
@@ -19,12 +23,12 @@ TREE = 2  # of libseccomp: a call passes a dozen comparisons instead of hundreds
 COMPUTE = (
     *("brk", "madvise", "mremap", "munmap"),
     *("exit", "exit_group", "futex", "futex_waitv", "get_robust_list", "gettid", "membarrier", "rseq"),
-    *("sched_getaffinity", "sched_yield", "set_robust_list", "set_tid_address", "tgkill"),
+    *("sched_getaffinity", "sched_yield", "set_robust_list", "set_tid_address"),
     *("rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigtimedwait", "sigaltstack", "restart_syscall"),
     *("clock_getres", "clock_gettime", "clock_nanosleep", "gettimeofday", "nanosleep", "time"),
     *("getcpu", "getpid", "getppid", "getrandom", "getrusage", "sysinfo", "uname"),
     *("getegid", "geteuid", "getgid", "getuid"),
-    *("close", "dup", "fcntl", "fstat", "ftruncate", "lseek", "newfstatat", "poll", "ppoll", "select", "pselect6"),
+    *("close", "dup", "fstat", "ftruncate", "lseek", "newfstatat", "poll", "ppoll", "select", "pselect6"),
     *("pread64", "preadv", "pwrite64", "pwritev", "read", "readv", "write", "writev"),
     *("getsockname", "getsockopt", "recvfrom", "recvmsg", "sendto", "sendmsg", "shutdown"),
 )
@@ -52,10 +56,10 @@ PROGRAMS = (
     *("readlink", "readlinkat", "rename", "renameat", "renameat2", "rmdir", "sendfile", "splice", "stat", "statfs"),
     *("statx", "symlink", "symlinkat", "sync_file_range", "tee", "truncate", "umask", "unlink", "unlinkat"),
     *("utimensat", "mknod", "mknodat"),
-    *("arch_prctl", "execve", "execveat", "fork", "kill", "prctl", "setpgid", "setsid", "tkill", "vfork"),
+    *("arch_prctl", "execve", "execveat", "fork", "kill", "prctl", "setpgid", "setsid", "tgkill", "tkill", "vfork"),
     *("getgroups", "getpgid", "getpgrp", "getpriority", "getsid", "setpriority", "wait4", "waitid"),
     *("epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_wait", "eventfd2", "getitimer", "setitimer", "alarm"),
-    *("memfd_create", "mincore", "mlock", "msync", "munlock", "pause", "pidfd_open", "pidfd_send_signal"),
+    *("mincore", "mlock", "msync", "munlock", "pause", "pidfd_open", "pidfd_send_signal"),
     *("sched_getparam", "sched_getscheduler", "sched_get_priority_max", "sched_get_priority_min"),
     *("sched_setaffinity", "sched_setscheduler", "timerfd_create", "timerfd_settime", "times", "get_mempolicy"),
 )
@@ -73,13 +77,20 @@ FORBIDDEN = (
     *("settimeofday", "clock_settime", "clock_adjtime", "adjtimex", "swapoff", "swapon", "syslog", "uselib", "vhangup"),
     *("setfsgid", "setfsuid", "setgid", "setgroups", "setregid", "setresgid", "setresuid", "setreuid", "setuid"),
 )
+# Of fcntl; what is left out sends signals, to whom it likes (F_SETOWN), or is for files that others share.
+DESCRIPTOR_COMMANDS = (
+    *(fcntl.F_DUPFD, fcntl.F_DUPFD_CLOEXEC, fcntl.F_GETFD, fcntl.F_SETFD, fcntl.F_GETFL, fcntl.F_SETFL),
+    *(fcntl.F_GETLK, fcntl.F_SETLK, fcntl.F_SETLKW, fcntl.F_OFD_GETLK, fcntl.F_OFD_SETLK, fcntl.F_OFD_SETLKW),
+    *(fcntl.F_GETPIPE_SZ, fcntl.F_SETPIPE_SZ),
+)
 NEW_PROCESSES = ("execve", "execveat", "fork", "vfork")  # forbidden where no program is to be run
 
 
 def only_calls(*, programs: bool) -> Any:
     """A filter that leaves a process and all its threads no other calls once it is loaded.
 
-    `programs`: whether it may start any. Raises OSError if the library is not there.
+    `programs`: whether it may start any; if not, it may send signals to itself alone, and no other process can use the
+    filter. Raises OSError if the library is not there.
     """
     seccomp = library()
     wanted = seccomp.SyscallFilter(seccomp.ERRNO(errno.EPERM))
@@ -90,12 +101,15 @@ def only_calls(*, programs: bool) -> Any:
     add(wanted, seccomp.ERRNO(errno.ENOSYS), ["clone3"])  # its flags cannot be seen; the C library then tries clone
     add(wanted, seccomp.ALLOW, COMPUTE)
     add(wanted, seccomp.ALLOW, ["prlimit64"], seccomp.Arg(0, seccomp.EQ, THIS_PROCESS))
+    for command in DESCRIPTOR_COMMANDS:
+        add(wanted, seccomp.ALLOW, ["fcntl"], seccomp.Arg(1, seccomp.MASKED_EQ, INT, command))
     if programs:
         add(wanted, seccomp.ALLOW, PROGRAMS)
         add(wanted, seccomp.ALLOW, ["clone"], seccomp.Arg(0, seccomp.MASKED_EQ, NEW_NAMESPACES, 0))
     else:
         add(wanted, seccomp.KILL_PROCESS, NEW_PROCESSES)
-        add(wanted, seccomp.ALLOW, ["clone"], seccomp.Arg(0, seccomp.MASKED_EQ, CLONE_THREAD, CLONE_THREAD))
+        add(wanted, seccomp.ALLOW, ["clone"], seccomp.Arg(0, seccomp.MASKED_EQ, TOLD_BY_FLAGS, CLONE_THREAD))
+        add(wanted, seccomp.ALLOW, ["tgkill"], seccomp.Arg(0, seccomp.MASKED_EQ, INT, os.getpid()))
         add(wanted, seccomp.ALLOW, ["mmap", "mprotect"], seccomp.Arg(2, seccomp.MASKED_EQ, PROT_EXEC, 0))
     return wanted
 
