@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 
 from jobs import failpoints
 from workers.log import Log, log_to_stderr
-from workers.sandbox import follow_parent
+from workers.sandbox import follow_parent, hide_memory
 from workers.signals import Signals
 
 log = Log("start")
@@ -20,7 +20,8 @@ def member_parser(prog: str) -> ArgumentParser:
 
 
 def begin(pool: int | None = None) -> Signals:
-    """Log to standard error, listen to signals, and follow the pool that started this process, if one did."""
+    """Hide the credentials, log to standard error, listen to signals, and follow the pool that started this process."""
+    hide_memory()
     log_to_stderr()
     if armed := failpoints.armed():  # never silently: this is no way to run in production
         log.warning("failpoints.armed", steps=sorted(armed))

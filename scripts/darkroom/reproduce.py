@@ -29,6 +29,7 @@ from scripts.darkroom.app import App
 from scripts.darkroom.kind import told_function
 from scripts.faulting.media import peak_memory
 from workers.functions import FUNCTIONS
+from workers.sandbox import hide_memory
 
 KEY = "original"
 SAMPLED_SECONDS = 0.02  # between two looks at the CPU
@@ -109,6 +110,7 @@ def reproduce(suspect: Suspect, settings: Settings) -> Reproduction:
         Unavailable: no renderer comes up.
         MisconfiguredError: the machine does not grant the sandbox that is required, or has no place for clips.
     """
+    hide_memory()  # this process may hold the settings' credentials, and the hands are a suspect's
     store, ledger = MemoryStore(), MemoryLedger()
     crc32 = zlib.crc32(suspect.data)
     store.write_all([StoredObject(key=KEY, data=suspect.data, content_type="", crc32=crc32)])

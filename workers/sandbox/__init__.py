@@ -19,7 +19,7 @@ from workers.sandbox.bounds import (
     stand_back,
 )
 from workers.sandbox.confinement import Confinement, clip_confinement, photo_confinement
-from workers.sandbox.kernel import follow_parent, renounce_privileges
+from workers.sandbox.kernel import follow_parent, hide_memory, renounce_privileges
 from workers.sandbox.parts import GRANTED, NAMES, Parts, lacking
 from workers.sandbox.watch import group_runs, resident_bytes
 
@@ -35,6 +35,7 @@ __all__ = [
     "clip_confinement",
     "follow_parent",
     "group_runs",
+    "hide_memory",
     "lacking",
     "limit_resources",
     "photo_bounds",

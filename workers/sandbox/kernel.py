@@ -21,7 +21,7 @@ _OPEN_TREE_CLONE, _MOVE_MOUNT_F_EMPTY_PATH = 0x1, 0x4
 _OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442  # one number for every processor
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 
-_PR_SET_PDEATHSIG, _PR_CAPBSET_READ, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 23, 24, 38
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_READ, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 23, 24, 38
 _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 _CAPABILITY_VERSION = 0x2008_0522
 
@@ -45,21 +45,31 @@ def follow_parent(with_signal: signal.Signals) -> None:
     _check(_libc.prctl(_PR_SET_PDEATHSIG, with_signal, 0, 0, 0))
 
 
+def hide_memory() -> None:
+    """Let no other process of this user trace this one, nor read its memory and environment; root still may.
+
+    Its /proc folder is root's from now on, and it leaves no core dump. What it starts by exec is not hidden.
+    """
+    _check(_libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0))
+
+
 def renounce_privileges() -> None:
     """Never gain rights by an exec again."""
     _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 
 
 def drop_capabilities() -> None:
-    """Give up every capability of this thread, and that any could be had again."""
-    nothing = (ctypes.c_uint32 * 6)()  # effective, permitted and inheritable, of 64 bits each
-    version = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
-    capability = 0
-    while _libc.prctl(_PR_CAPBSET_READ, capability, 0, 0, 0) >= 0:  # until the kernel knows no further one
-        _check(_libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0))
-        capability += 1
-    _check(_libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
-    _check(_libc.capset(version, nothing))
+    """Give up every capability of this thread, and that any could be had again.
+
+    Raises OSError where the second may not be; the first is done all the same.
+    """
+    try:
+        _empty_bounding_set()
+    finally:
+        nothing = (ctypes.c_uint32 * 6)()  # effective, permitted and inheritable, of 64 bits each
+        version = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
+        _check(_libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
+        _check(_libc.capset(version, nothing))
 
 
 def mount(what: str, where: Path, flags: int, options: str = "") -> None:
@@ -104,6 +114,13 @@ def pivot_root(new: Path) -> None:
     _check(_libc.syscall(_PIVOT_ROOT.get(platform.machine(), -1), b".", b"."))
     _check(_libc.umount2(b".", MNT_DETACH))  # the old root, which has come to lie upon the new one
     os.chdir("/")
+
+
+def _empty_bounding_set() -> None:
+    capability = 0
+    while _libc.prctl(_PR_CAPBSET_READ, capability, 0, 0, 0) >= 0:  # until the kernel knows no further one
+        _check(_libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0))
+        capability += 1
 
 
 def _set_attributes(folder: int, path: bytes, flags: int, attributes: int) -> None:
