@@ -26,7 +26,7 @@ class Account:
     duplicated: Sequence[str]
     unowed: Sequence[str]  # ends that were not owed: a good photo that is dead, say
     orphans: Sequence[str]  # keys that no record names: swept when they are a day old
-    unknown: Sequence[str]  # keys of a media that there is not: nothing of one may stay
+    unknown: Sequence[str]  # objects of a media that there is not, or not any more: nothing of one may stay
     ends: Mapping[str, int]  # acknowledged submits by the state of their jobs
 
 
@@ -39,7 +39,7 @@ def account(acknowledged: Sequence[Acknowledged], books: Books) -> Account:
         duplicated=list(find_duplicated(acknowledged, books)),
         unowed=list(find_unowed(acknowledged, jobs)),
         orphans=sorted(books.stored.keys() - set(named_keys(books))),
-        unknown=sorted(books.unknown),
+        unknown=[f"{key} is stored, and its media is not there or deleted" for key in sorted(books.unknown)],
         ends=Counter(jobs[job_id].state for job_id in {one.receipt.job_id for one in acknowledged} & jobs.keys()),
     )
 
@@ -64,7 +64,7 @@ def find_untold(books: Books) -> Iterator[str]:
     """Media whose newest version no event told of."""
     told = {(event.media_id, event.version) for event in books.events}
     for one in books.media:
-        if one.state in ("ready", "usable", "failed") and (one.media_id, one.generation) not in told:
+        if one.state in ("ready", "usable", "failed", "deleted") and (one.media_id, one.generation) not in told:
             yield f"no event told that media {one.media_id} is {one.state} at version {one.generation}"
 
 
@@ -98,12 +98,32 @@ def find_unfetchable(media_id: int, renditions: Mapping[str, Sequence[Any]], boo
 
 
 def find_told_too_early(books: Books) -> Iterator[str]:
-    """Events that say ready of what is not."""
-    media = {one.media_id: one for one in books.media}
+    """Events that say ready of a version that never was, or that arrived before it was published.
+
+    Of a deleted media no generation is kept: of what was told before, only the order of the versions can be checked.
+    """
+    published_at = publication_times(books)
+    deleted = {one.media_id: one.generation for one in books.media if one.state == "deleted"}
     for event in books.events:
-        one = media.get(event.media_id)
-        if event.topic == "media.ready" and (one is None or one.state != "ready" or one.generation < event.version):
+        at = published_at.get((event.media_id, event.version))
+        if event.topic != "media.ready" or event.version < deleted.get(event.media_id, 0):
+            continue
+        if at is None:
             yield f"media {event.media_id} was told to be ready at version {event.version}, and is not"
+        elif event.at < at:
+            yield (
+                f"media {event.media_id} was told to be ready at version {event.version} {at - event.at:.3f} s before "
+                "that was published"
+            )
+
+
+def publication_times(books: Books) -> Mapping[tuple[int, int], float]:
+    """When each generation was published, by media and version: in seconds of the wall clock.
+
+    It is the beginning of the transaction that published, by the ledger's clock, which is this machine's.
+    """
+    shown: list[MediaRow | GenerationRow] = [*books.generations, *(one for one in books.media if one.state == "ready")]
+    return {(one.media_id, one.generation): one.ready_at.timestamp() for one in shown if one.ready_at}
 
 
 def find_duplicated(acknowledged: Sequence[Acknowledged], books: Books) -> Iterator[str]:
@@ -129,7 +149,8 @@ def find_generations_too_many(books: Books) -> Iterator[str]:
     for one in books.media:
         orders = by_media[one.media_id]
         done = sum(job.state == "done" and job.code != "superseded" for job in orders)
-        if one.generation > done and not any(job.mandatory for job in orders):
+        published = one.generation - int(one.state == "deleted")  # a deletion counts as one
+        if published > done and not any(job.mandatory for job in orders):
             yield f"media {one.media_id} has {one.generation} generations of {done} orders"
 
 
@@ -167,8 +188,7 @@ def find_unowed(acknowledged: Sequence[Acknowledged], jobs: Mapping[int, JobRow]
 
 def recoveries(acknowledged: Sequence[Acknowledged], books: Books, struck_at: Sequence[float]) -> list[float]:
     """Seconds from each strike to the end of each job that it struck: whose attempt then came to nothing."""
-    ours = {one.receipt.job_id for one in acknowledged}
-    ends = {job.job_id: job.finished_at.timestamp() for job in books.jobs if job.finished_at and job.job_id in ours}
+    ends = find_ends(acknowledged, books)
     return [
         ends[attempt.job_id] - at
         for attempt in books.attempts
@@ -176,6 +196,30 @@ def recoveries(acknowledged: Sequence[Acknowledged], books: Books, struck_at: Se
         for at in struck_at
         if _struck(attempt, at)
     ]
+
+
+def waits(acknowledged: Sequence[Acknowledged], books: Books, struck_at: Sequence[float]) -> list[float]:
+    """Seconds from the last strike that found a job waiting or running to the job's end.
+
+    So a fault is timed too that struck no attempt: a ticket that was lost, a worker that died between its publication
+    and its answer and that the others miss. It is the last strike that counts, because a strike is when something was
+    taken away or came back: what a job waits for before that is the fault's own length, and no promise. What it takes
+    to do all that was in the queue before the job is part of it. A job that somebody cancelled did not recover.
+    """
+    ends = find_ends(acknowledged, books)
+    began = {job.job_id: job.submitted_at.timestamp() for job in books.jobs}
+    lived = {job_id: [at for at in struck_at if began[job_id] <= at < end] for job_id, end in ends.items()}
+    return [ends[job_id] - max(strikes) for job_id, strikes in lived.items() if strikes]
+
+
+def find_ends(acknowledged: Sequence[Acknowledged], books: Books) -> Mapping[int, float]:
+    """When each acknowledged job ended that ended by itself, in seconds of the wall clock."""
+    ours = {one.receipt.job_id for one in acknowledged}
+    return {
+        job.job_id: job.finished_at.timestamp()
+        for job in books.jobs
+        if job.finished_at and job.job_id in ours and job.state != "cancelled"
+    }
 
 
 def _struck(attempt: AttemptRow, at: float) -> bool:

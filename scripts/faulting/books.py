@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -58,6 +58,7 @@ class MediaRow:
     source_key: str
     state: str
     generation: int
+    ready_at: datetime | None  # when this generation was published
     renditions: Mapping[str, Sequence[Any]]
 
 
@@ -67,17 +68,19 @@ class GenerationRow:
 
     media_id: int
     generation: int
+    ready_at: datetime
     renditions: Mapping[str, Sequence[Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """An event as it arrived."""
+    """An event as it arrived. Repeated, it is the same, whenever that was."""
 
     media_id: int
     version: int
     topic: str
     payload: Mapping[str, Any]
+    at: float = field(compare=False)  # when it arrived, by the wall clock, seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +93,7 @@ class Content:
 
 @dataclass(frozen=True, kw_only=True)
 class Books:
-    """All of it, of some jobs and their media. `stored` are the keys of these media and of none that the ledger has."""
+    """All of it, of some jobs and their media. `stored` are these media's objects."""
 
     jobs: Sequence[JobRow]
     attempts: Sequence[AttemptRow]
@@ -98,7 +101,7 @@ class Books:
     generations: Sequence[GenerationRow]
     events: Sequence[Told]
     stored: Mapping[str, Content]
-    unknown: Sequence[str]  # objects below m/ of a media that the ledger does not know
+    unknown: Sequence[str]  # objects below m/ of a media that the ledger does not know, or of one of these if deleted
 
 
 def is_settled(stack: Stack, job_ids: Sequence[int]) -> bool:
@@ -116,6 +119,7 @@ def is_settled(stack: Stack, job_ids: Sequence[int]) -> bool:
 
 def read_books(stack: Stack, job_ids: Sequence[int], events: Sequence[Mapping[str, Any]]) -> Books:
     """Read it all: of these jobs' media, with every job that they have."""
+    keys = list(list_made(stack))  # before the ledger: what is put after it was asked has no media yet
     with asking(stack) as ask:
         media_ids = [row["media_id"] for row in _rows(ask, "jobs", ["media_id"], "job_id", job_ids)]
         jobs = [JobRow(**row) for row in _rows(ask, "jobs", JobRow.__annotations__, "media_id", media_ids)]
@@ -124,14 +128,14 @@ def read_books(stack: Stack, job_ids: Sequence[int], events: Sequence[Mapping[st
         media = [MediaRow(**row) for row in _rows(ask, "media", MediaRow.__annotations__, "media_id", media_ids)]
         earlier = _rows(ask, "generations", GenerationRow.__annotations__, "media_id", media_ids)
         ask.execute("SELECT media_id FROM darkroom.media")
-        known = {row["media_id"] for row in ask.fetchall()}
-    keys, of_these = list(list_made(stack)), set(media_ids)
+        known = {row["media_id"] for row in ask.fetchall()} - {one.media_id for one in media if one.state == "deleted"}
+    of_these = set(media_ids) & known
     return Books(
         jobs=jobs,
         attempts=attempts,
         media=media,
         generations=[GenerationRow(**row) for row in earlier],
-        events=[event for event in map(read_event, list(events)) if event.media_id in of_these],
+        events=[event for event in map(read_event, list(events)) if event.media_id in set(media_ids)],
         stored=fetch_all(stack, [key for key in keys if media_of(key) in of_these]),
         unknown=[key for key in keys if media_of(key) not in known],
     )
@@ -140,7 +144,11 @@ def read_books(stack: Stack, job_ids: Sequence[int], events: Sequence[Mapping[st
 def read_event(event: Mapping[str, Any]) -> Told:
     """An event as the relay posts it."""
     return Told(
-        media_id=int(event["media_id"]), version=event["version"], topic=event["topic"], payload=event["payload"]
+        media_id=int(event["media_id"]),
+        version=event["version"],
+        topic=event["topic"],
+        payload=event["payload"],
+        at=event["arrived_at"],
     )
 
 

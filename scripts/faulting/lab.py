@@ -154,14 +154,18 @@ class Lab:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def shoot(self, step: str, action: str, *, clip: bool = False) -> None:
+    def shoot(self, step: str, action: str, *, clip: bool = False, waiting: Sequence[str] = ()) -> None:
         """Have a failpoint happen once, and note when it did. Jobs are submitted until one comes that way.
+
+        `waiting` are source keys of photos that are submitted all at once, so that the strike finds some in the queue.
 
         Raises:
             TimeoutError: none came.
         """
         shot = self.shots(step, action) / "shot"
         shot.touch()
+        for source_key in waiting:
+            self.frontend.submit(source_key)
         end, extra = time.monotonic() + SHOT_SECONDS, time.monotonic() + EXTRA_SECONDS
         while shot.exists():
             if time.monotonic() > end:

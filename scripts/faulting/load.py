@@ -63,5 +63,5 @@ def memory_bytes(pool: Program) -> int:
 
 FAULTS = (
     Fault(name="rolling restart", group=GROUP, run=roll, photos=80),
-    Fault(name="ten-fold burst", group=GROUP, run=burst, photos=12),
+    Fault(name="ten-fold burst", group=GROUP, run=burst, recovery_seconds=SETTLE_SECONDS, photos=12),
 )

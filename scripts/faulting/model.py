@@ -35,7 +35,7 @@ class Fault:
     name: str
     group: str
     run: Callable[["Lab"], None]
-    recovery_seconds: float = PROMISE_SECONDS  # from `Lab.struck` to the end of each job that it struck
+    recovery_seconds: float = PROMISE_SECONDS  # from `Lab.strike` to the end of each job that it found
     photos: int = 12
     clips: int = 0
     short: bool = False  # whether it belongs to the short form
@@ -56,15 +56,16 @@ class Tally:
     half_published: int = 0
     duplicated: int = 0
     orphans: int = 0
-    recoveries_seconds: tuple[float, ...] = ()
+    recoveries_seconds: tuple[float, ...] = ()  # of jobs that a strike found at an attempt, which then came to nothing
+    waits_seconds: tuple[float, ...] = ()  # of all that a strike found waiting or running
     findings: tuple[str, ...] = ()  # what is wrong, in words: empty if every promise was kept
     skipped: str = ""  # why, if it was
     seconds: float = 0.0
 
     @property
     def worst_seconds(self) -> float | None:
-        """The worst recovery; None if no job was struck."""
-        return max(self.recoveries_seconds, default=None)
+        """The worst recovery; None if a strike found no job."""
+        return max((*self.recoveries_seconds, *self.waits_seconds), default=None)
 
     @property
     def kept(self) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,7 +10,7 @@ from typing import Any
 
 
 class Receiver:
-    """Takes the relay's batches, and keeps each event as it came, the repeated ones too."""
+    """Takes the relay's batches, and keeps each event as it came and when, the repeated ones too."""
 
     def __init__(self, server: ThreadingHTTPServer) -> None:
         self.events: list[dict[str, Any]] = []
@@ -25,7 +26,8 @@ class Receiver:
         """Keep a batch. Returns the status to answer."""
         if self.refuses:
             return 503
-        self.events.extend(json.loads(body))
+        at = time.time()
+        self.events.extend({**event, "arrived_at": at} for event in json.loads(body))
         return 204
 
 

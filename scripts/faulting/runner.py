@@ -9,7 +9,7 @@ import psycopg2
 from botocore.exceptions import BotoCoreError, ClientError
 
 from jobs.errors import DarkroomError
-from scripts.faulting.accounting import account, recoveries
+from scripts.faulting.accounting import account, recoveries, waits
 from scripts.faulting.books import read_books
 from scripts.faulting.frontend import Acknowledged
 from scripts.faulting.lab import Lab
@@ -32,9 +32,8 @@ def run(fault: Fault, lab: Lab) -> Tally:
     if not skipped:
         findings += restore(lab, fault.recovery_seconds + PATIENCE_SECONDS)
     tally = take_stock(fault.name, fault.group, lab, lab.frontend.acknowledged)
-    late = [
-        f"{seconds:.1f} s until a job ended" for seconds in tally.recoveries_seconds if seconds > fault.recovery_seconds
-    ]
+    times = sorted({*tally.recoveries_seconds, *tally.waits_seconds}, reverse=True)
+    late = [f"{seconds:.1f} s until a job ended" for seconds in times[:SHOWN] if seconds > fault.recovery_seconds]
     return replace(
         tally,
         skipped=skipped,
@@ -88,5 +87,6 @@ def take_stock(name: str, group: str, lab: Lab, acknowledged: list[Acknowledged]
         duplicated=len(found.duplicated),
         orphans=len(found.orphans),
         recoveries_seconds=(*recoveries(acknowledged, books, lab.struck_at), *lab.recoveries_seconds),
+        waits_seconds=tuple(waits(acknowledged, books, lab.struck_at)),
         findings=tuple(line for kind in wrong for line in kind[:SHOWN]),
     )

@@ -4,6 +4,7 @@ import time
 from functools import partial
 
 from jobs import failpoints
+from scripts.faulting.frontend import small_photo
 from scripts.faulting.lab import Lab
 from scripts.faulting.model import KILLS, Fault
 
@@ -16,13 +17,15 @@ LEASE_SECONDS = 15.0
 BEYOND_SECONDS = 2.0  # the lease, for which a worker stays stopped
 STALE_SECONDS = 1.0  # for which one that was resumed is left to its mistakes
 ENDED_SECONDS = 30.0
+WAITING = 8  # photos in the queue when a worker is killed: two workers' work for some tenths of a second
 
 
 def kill(lab: Lab, step: str, *, clip: bool) -> None:
-    """Kill workers at a step, a few one after another; each time the pool is whole again."""
+    """Kill workers at a step, a few one after another, with photos in the queue; each time the pool is whole again."""
     lab.staff(clip=int(clip))
     for _ in range(1 if clip else lab.dice.randint(1, 3)):
-        lab.shoot(step, "kill", clip=clip)
+        waiting = [] if clip else [lab.frontend.upload(small_photo(lab.dice)) for _ in range(WAITING)]
+        lab.shoot(step, "kill", clip=clip, waiting=waiting)
         time.sleep(lab.dice.uniform(0.1, 0.5))
         lab.wait_for_workers(2 + int(clip))
 

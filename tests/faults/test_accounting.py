@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from jobs.job import JobState, Lane, Receipt, Ticket
-from scripts.faulting.accounting import account, recoveries
-from scripts.faulting.books import AttemptRow, Books, Content, JobRow, MediaRow, Told
+from scripts.faulting.accounting import account, recoveries, waits
+from scripts.faulting.books import AttemptRow, Books, Content, GenerationRow, JobRow, MediaRow, Told, read_event
 from scripts.faulting.frontend import DONE, OWNER, Acknowledged
 
 T0 = datetime(2026, 1, 31, 7, 42, tzinfo=UTC)
@@ -42,15 +42,16 @@ MEDIA = MediaRow(
     source_key="o/7/a",
     state="ready",
     generation=1,
+    ready_at=JOB.finished_at,
     renditions={name: [9, 7, 100, f"{name}.jpg", 42] for name in NAMES},
 )
-READY = Told(media_id=5, version=1, topic="media.ready", payload={"job_id": "1"})
+READY = Told(media_id=5, version=1, topic="media.ready", payload={"job_id": "1"}, at=T0.timestamp() + 9.1)
 BOOKS = Books(
     jobs=[JOB],
     attempts=[KILLED, FINISHED],
     media=[MEDIA],
     generations=[],
-    events=[READY, READY],
+    events=[READY, replace(READY, at=READY.at + 1)],
     stored={f"m/5/{name}.jpg": Content(bytes=100, crc32=42) for name in NAMES},
     unknown=[],
 )
@@ -125,6 +126,73 @@ def test_an_event_ahead_of_its_media_is_half_published():
     assert counted(replace(BOOKS, events=[READY, replace(READY, version=2)])) == {"half_published"}
 
 
+def test_an_event_that_came_before_its_publication_is_half_published():
+    early = replace(READY, at=MEDIA.ready_at.timestamp() - 0.001)
+
+    assert counted(replace(BOOKS, events=[early, READY])) == {"half_published"}
+
+
+def edited_again(told_at_seconds):
+    """The books of a photo that was edited once more two seconds later, its first version told so many after T0."""
+    later = replace(JOB, job_id=2, key="l", finished_at=JOB.finished_at + timedelta(seconds=2))
+    earlier = GenerationRow(media_id=5, generation=1, ready_at=MEDIA.ready_at, renditions=MEDIA.renditions)
+    return replace(
+        BOOKS,
+        jobs=[JOB, later],
+        media=[replace(MEDIA, generation=2, ready_at=later.finished_at)],
+        generations=[earlier],
+        events=[
+            replace(READY, at=T0.timestamp() + told_at_seconds),
+            replace(READY, version=2, payload={"job_id": "2"}, at=T0.timestamp() + 12),
+        ],
+    )
+
+
+def test_each_version_is_held_against_the_moment_of_its_own_publication():
+    assert counted(edited_again(told_at_seconds=9.5)) == set()
+    assert counted(edited_again(told_at_seconds=8.5)) == {"half_published"}
+
+
+def test_an_event_of_a_version_that_never_was_is_half_published_though_a_later_one_was():
+    books = edited_again(told_at_seconds=9.5)
+
+    assert counted(replace(books, generations=[])) == {"half_published"}
+
+
+def test_an_event_is_read_with_the_moment_of_its_arrival():
+    event = {"media_id": "5", "version": 1, "topic": "media.ready", "payload": {}, "arrived_at": 17.5}
+
+    assert read_event(event).at == 17.5
+
+
+DELETED = replace(MEDIA, state="deleted", generation=1, ready_at=None, renditions={})
+GONE = replace(READY, topic="media.deleted", payload={"generation": 1})
+DELETION = replace(
+    BOOKS, jobs=[replace(JOB, state="cancelled")], attempts=[], media=[DELETED], events=[GONE], stored={}
+)
+CANCELLED = replace(ASKED, expected=frozenset({JobState.CANCELLED}))
+
+
+def test_a_media_that_was_deleted_while_its_job_ran_counts_nothing_if_that_was_told():
+    assert counted(DELETION, [CANCELLED]) == set()
+    assert counted(replace(DELETION, events=[]), [CANCELLED]) == {"lost"}
+
+
+def test_what_was_told_of_a_media_before_its_deletion_may_be_without_a_trace():
+    shown = replace(
+        DELETION, jobs=[JOB], media=[replace(DELETED, generation=2)], events=[READY, replace(GONE, version=2)]
+    )
+
+    assert counted(shown, [CANCELLED]) - {"lost", "unowed"} == set()
+    assert "half_published" in counted(replace(shown, events=[*shown.events, replace(READY, version=3)]), [CANCELLED])
+
+
+def test_a_deleted_media_with_more_publications_than_orders_is_duplicated():
+    assert counted(replace(DELETION, media=[replace(DELETED, generation=2)], events=[replace(GONE, version=2)])) >= {
+        "duplicated"
+    }
+
+
 def test_a_job_that_was_done_twice_is_duplicated():
     assert counted(replace(BOOKS, attempts=[FINISHED, replace(FINISHED, worker="b")])) == {"duplicated"}
 
@@ -134,7 +202,7 @@ def test_an_attempt_that_wrote_under_a_stale_fence_is_duplicated():
 
 
 def test_a_generation_that_nobody_asked_for_is_duplicated():
-    books = replace(BOOKS, media=[replace(MEDIA, generation=2)], events=[READY, replace(READY, version=2)])
+    books = replace(edited_again(told_at_seconds=9.5), jobs=[JOB])
 
     assert counted(books) == {"duplicated"}
 
@@ -168,3 +236,21 @@ def test_an_object_of_a_media_that_there_is_not_is_unknown():
 def test_recovery_is_counted_from_the_strike_to_the_end_of_the_job_that_it_struck():
     assert recoveries([ASKED], BOOKS, [(T0 + timedelta(seconds=2)).timestamp()]) == [7.0]
     assert recoveries([ASKED], BOOKS, [(T0 + timedelta(seconds=6)).timestamp()]) == []
+
+
+def test_a_job_that_a_strike_finds_running_or_waiting_is_timed_though_no_attempt_of_it_came_to_nothing():
+    quiet = replace(BOOKS, attempts=[replace(FINISHED, fence=1, started_at=T0 + timedelta(seconds=5))])
+    at = [(T0 + timedelta(seconds=seconds)).timestamp() for seconds in (2, 6)]
+
+    assert recoveries([ASKED], quiet, at) == []
+    assert waits([ASKED], quiet, at[:1]) == [7.0]
+    assert waits([ASKED], quiet, at) == [3.0]
+
+
+def test_a_job_is_not_timed_from_what_struck_before_it_came_or_after_it_ended_nor_if_it_was_cancelled():
+    before, after, between = ((T0 + timedelta(seconds=seconds)).timestamp() for seconds in (-1, 10, 2))
+    cancelled = replace(BOOKS, jobs=[replace(JOB, state="cancelled")])
+
+    assert waits([ASKED], BOOKS, [before, after]) == []
+    assert waits([ASKED], cancelled, [between]) == []
+    assert waits([], BOOKS, [between]) == []
