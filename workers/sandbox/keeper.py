@@ -12,10 +12,12 @@ import os
 import resource
 import signal
 import struct
-from collections.abc import Callable
-from contextlib import suppress
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import NoReturn
 
+from workers.exits import BROKEN
 from workers.sandbox import kernel
 
 STATUS = struct.Struct("i")  # as wait(2) tells it
@@ -25,19 +27,33 @@ FIRST_OF_OURS = 3  # descriptors below are the standard ones
 def descend(prepare: Callable[[], None]) -> None:
     """Go on as the worker proper, below an init that has run `prepare`. The process that calls becomes its keeper.
 
-    Must follow `kernel.unshare(CLONE_NEWPID)`.
+    Must follow `kernel.unshare(CLONE_NEWPID)`: there is no way back from it, so whatever fails ends the process that it
+    fails in. Neither keeper nor init ever goes on as the worker.
     """
-    told, telling = os.pipe()
-    init = os.fork()
-    if init:
-        keep(init, told)
-    kernel.follow_parent(signal.SIGKILL)
-    prepare()
-    worker = os.fork()
-    if worker:
-        be_init(worker, telling)
+    with or_end():
+        told, telling = os.pipe()
+        init = os.fork()
+        if init:
+            keep(init, told)
+        kernel.follow_parent(signal.SIGKILL)
+        prepare()
+        worker = os.fork()
+        if worker:
+            be_init(worker, telling)
     os.close(told)
     os.close(telling)
+
+
+@contextmanager
+def or_end() -> Iterator[None]:
+    """End this process, with the reason on standard error, whatever is raised inside."""
+    try:
+        yield
+    except BaseException as error:  # noqa: BLE001 - one too many of us must not go on, whatever happens
+        with suppress(OSError):
+            sys.stderr.write(f"cannot enter a process namespace: {type(error).__name__}: {error}\n")
+            sys.stderr.flush()
+        os._exit(BROKEN)
 
 
 def keep(init: int, told: int) -> NoReturn:
