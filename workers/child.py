@@ -61,9 +61,9 @@ class Child:
         with contextlib.ExitStack() as opened:  # closed again if the process cannot be started
             for descriptor in descriptors:
                 opened.callback(os.close, descriptor)
-            self._said = wire.notebook("stderr")
+            self._said = wire.sealed_file("stderr", wire.NOTEBOOK_BYTES)
             opened.callback(os.close, self._said)
-            self._stage = os.memfd_create("stage", 0)
+            self._stage = wire.sealed_file("stage", wire.STAGE_BYTES)
             opened.callback(os.close, self._stage)
             self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             opened.enter_context(self._socket)
@@ -150,7 +150,7 @@ class Child:
             time.sleep(POLL_SECONDS)
 
     def _ask(self, request: wire.Message) -> None:
-        os.ftruncate(self._said, 0)
+        os.lseek(self._said, 0, os.SEEK_SET)
         wire.note_stage(self._stage, "")
         with contextlib.suppress(ConnectionError):  # a child that is dead by now is noticed later, with the cause
             wire.send(self._socket, request)
@@ -204,9 +204,7 @@ class Child:
         return self._died(cause, signal=signal_of(status), limit=LIMITS_HIT.get(status))
 
     def _tail(self) -> str:
-        size = os.fstat(self._said).st_size
-        text = os.pread(self._said, TAIL_BYTES, max(0, size - TAIL_BYTES)).decode(errors="replace")
-        return text.strip()
+        return wire.written_last(self._said, TAIL_BYTES).decode(errors="replace").strip()
 
 
 class PhotoChild(Child):

@@ -5,6 +5,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
@@ -47,6 +48,7 @@ def serve(connection: socket.socket, stage: int, confinement: Confinement, load:
 
 def end_at_once(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """A `sys.excepthook`: say what failed and end, without the seconds that the libraries take to be unloaded."""
-    traceback.print_exception(kind, error, trace)
-    sys.stderr.flush()
+    with suppress(OSError):  # what the head keeps of our words may be full
+        traceback.print_exception(kind, error, trace)
+        sys.stderr.flush()
     os._exit(BROKEN)

@@ -32,6 +32,8 @@ TIMING = re.compile(r"[a-z][a-z0-9_]{0,40}_ms")  # they become fields of log lin
 CREDENTIALS = struct.Struct("iII")  # pid, user and group: struct ucred of unix(7)
 STAGE = re.compile(r"[a-z0-9_ ]{0,64}")
 STAGE_BYTES = 64  # of the memory file that holds it
+NOTEBOOK_BYTES = 256 << 10  # for what a renderer and its programs say over one job; what comes after is lost
+SEALS = fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
 LIBRARY, VERSION = re.compile(r"[a-z][a-z0-9_-]{0,40}"), re.compile(r"[\w.+~: -]{1,60}")
 CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 CONTENT_TYPES = {"image/jpeg": "jpg"}  # what the presets can ask for, and its extension
@@ -50,11 +52,22 @@ def memory_file(name: str) -> int:
     return descriptor
 
 
-def notebook(name: str) -> int:
-    """A descriptor of anonymous memory that is written at its end, wherever that is by then."""
-    descriptor = os.memfd_create(name, 0)
-    fcntl.fcntl(descriptor, fcntl.F_SETFL, os.O_APPEND)
+def sealed_file(name: str, size: int) -> int:
+    """A descriptor of anonymous memory that keeps its size: who writes beyond the end is refused, with EPERM."""
+    descriptor = os.memfd_create(name, os.MFD_ALLOW_SEALING)
+    os.ftruncate(descriptor, size)
+    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, SEALS)
     return descriptor
+
+
+def written_last(notebook: int, size: int) -> bytes:
+    """The last bytes, so many at most, that were written there since it was last turned to its beginning.
+
+    The place of the next word belongs to all who have the descriptor: a hostile one may have turned to any.
+    """
+    end = min(os.lseek(notebook, 0, os.SEEK_CUR), NOTEBOOK_BYTES)
+    begin = max(0, end - size)
+    return os.pread(notebook, end - begin, begin)
 
 
 def note_stage(descriptor: int, stage: str) -> None:

@@ -136,6 +136,17 @@ def overflow(argument, job):
         opened.truncate(int(argument))
 
 
+def crowd(argument, job):
+    """Make empty files in /tmp until there is room for no more."""
+    made = 0
+    try:
+        while True:
+            Path(f"/tmp/{made}").touch()
+            made += 1
+    except OSError as error:
+        return job.make({"made": made, "refusal": error.errno})
+
+
 def in_parts(argument, job):
     job.report(0.25)
     job.publish_part(job.make({"part": True}, rungs=job.mandatory))
@@ -273,6 +284,7 @@ ORDERS = {
     "multiply": multiply,
     "open": open_everything,
     "overflow": overflow,
+    "crowd": crowd,
     "parts": in_parts,
     "repeat": repeat_parts,
     "advance": advance,

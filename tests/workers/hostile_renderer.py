@@ -112,6 +112,20 @@ def grow(argument, ladder):
     return echo(argument, ladder)
 
 
+def chatter(argument, ladder):
+    """Say more than anybody keeps, then go on as the rest of the order says."""
+    said = 0
+    try:
+        while True:
+            said += os.write(2, b"x" * 4096)
+    except PermissionError:
+        pass
+    if argument:
+        order, _, rest = argument.partition(" ")
+        return ORDERS[order.encode()](rest, ladder)
+    return tell({"said": said}, ladder)
+
+
 def leave(argument, ladder):
     os._exit(int(argument))
 
@@ -146,6 +160,7 @@ ORDERS = {
     b"hoard": hoard,
     b"grow": grow,
     b"leave": leave,
+    b"chatter": chatter,
     b"reject": reject,
     b"break": break_down,
     b"attempt": attempt,

@@ -1,5 +1,6 @@
 """Ways out that a decoder which was taken over would try, tried from inside real hands: see escapes.py."""
 
+import errno
 import sys
 from pathlib import Path
 
@@ -132,6 +133,13 @@ def test_a_clips_hands_can_run_ffmpeg_and_nothing_else(clips):
 def test_what_a_clips_hands_may_take_is_bounded_and_said(clips, order, cause):
     with pytest.raises(HandsDied, match=cause):
         clips(order)
+
+
+def test_a_clips_hands_can_have_so_many_files_in_memory_and_none_without_a_name(clips):
+    facts = clips("crowd")
+
+    assert (facts["made"] <= 1024, facts["refusal"]) == (True, errno.ENOSPC)
+    assert clips("attempt anonymous")["refusal"] == "EPERM"
 
 
 def test_the_hands_have_no_capability_and_are_the_first_to_be_killed_for_memory(clips):

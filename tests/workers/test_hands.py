@@ -155,6 +155,15 @@ def test_a_stage_ends_with_the_photo_and_the_next_death_is_not_told_of_it(hands)
     assert died.value.crash.stage == ""
 
 
+def test_what_the_hands_say_takes_a_bounded_place_for_each_photo_and_the_rest_is_lost(hands):
+    for _ in range(2):
+        assert render(hands, "chatter").facts == {"said": wire.NOTEBOOK_BYTES}
+    with pytest.raises(HandsDied, match=r"exit status 1: x+$"):
+        render(hands, "chatter break the bank")
+    with pytest.raises(HandsDied, match="exit status 1: ZeroDivisionError: the bank"):
+        render(hands, "break the bank")
+
+
 def test_the_wall_limit_is_told_with_what_the_hands_were_at(hasty_hands):
     with pytest.raises(HandsDied) as died:
         render(hasty_hands, "sleep 60")

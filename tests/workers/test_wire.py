@@ -1,5 +1,6 @@
 """What the head believes of its hands: nothing that it has not checked."""
 
+import fcntl
 import json
 import os
 import socket
@@ -192,3 +193,39 @@ def test_a_memory_file_that_was_shortened_is_noticed(result):
 
     with pytest.raises(wire.GarbledError):
         wire.take(result, 10)
+
+
+@pytest.fixture
+def notebook():
+    descriptor = wire.sealed_file("notebook", wire.NOTEBOOK_BYTES)
+    yield descriptor
+    os.close(descriptor)
+
+
+def test_a_sealed_file_keeps_its_size_whoever_has_it(notebook):
+    for act in (
+        lambda: os.ftruncate(notebook, 1 << 30),
+        lambda: os.ftruncate(notebook, 0),
+        lambda: os.pwrite(notebook, b"x", 1 << 29),
+        lambda: fcntl.fcntl(notebook, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE),
+    ):
+        with pytest.raises(PermissionError):
+            act()
+
+    assert os.fstat(notebook).st_size == wire.NOTEBOOK_BYTES
+
+
+def test_what_was_written_last_is_read_whatever_was_written_before(notebook):
+    os.write(notebook, b"a long word of the photo before")
+    os.lseek(notebook, 0, os.SEEK_SET)
+    os.write(notebook, b"the end")
+
+    assert wire.written_last(notebook, 3) == b"end"
+    assert wire.written_last(notebook, 2_000) == b"the end"
+
+
+@pytest.mark.parametrize("place", [0, wire.NOTEBOOK_BYTES, 1 << 40])
+def test_who_turns_a_notebook_to_another_page_gets_no_more_read_than_it_has(notebook, place):
+    os.lseek(notebook, place, os.SEEK_SET)
+
+    assert len(wire.written_last(notebook, 2_000)) == min(place, 2_000)

@@ -5,7 +5,7 @@ import shutil
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ STAGE = Path("/tmp")  # where a new root is built: any folder that is always the
 LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/etc/alternatives")
 DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 ROOT_BYTES, TEMPORARY_BYTES = 1 << 20, 16 << 20
+FILES = 1_024  # and folders, of each of the two: an empty one takes memory too
 SEALED = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
 
 
@@ -74,8 +75,14 @@ def outermost(paths: Iterable[Path]) -> list[Path]:
 
 def change_root(view: View) -> None:
     """Leave this namespace's processes nothing but the view. Raises OSError, and then all is as it was."""
-    trees = [clone(path, attributes) for path, attributes in view.attributes().items()]
-    kernel.mount("tmpfs", STAGE, SEALED, f"mode=0755,size={ROOT_BYTES}")
+    with ExitStack() as opened:
+        trees = [clone(path, attributes, opened) for path, attributes in view.attributes().items()]
+        build(view, trees)
+
+
+def build(view: View, trees: Iterable["Tree"]) -> None:
+    """Make a root of the cloned trees, and move into it."""
+    kernel.mount("tmpfs", STAGE, SEALED, f"mode=0755,size={ROOT_BYTES},nr_inodes={FILES}")
     with staged():
         if view.temporary:
             mount_temporary(STAGE / "tmp")
@@ -94,9 +101,10 @@ class Tree:
     descriptor: int
 
 
-def clone(path: Path, attributes: int) -> Tree:
-    """What lies there, so restricted."""
+def clone(path: Path, attributes: int, opened: ExitStack) -> Tree:
+    """What lies there, so restricted, until `opened` is closed."""
     descriptor = kernel.clone_tree(path)
+    opened.callback(os.close, descriptor)
     kernel.restrict_tree(descriptor, attributes)
     return Tree(path=path, folder=path.is_dir(), descriptor=descriptor)
 
@@ -114,7 +122,7 @@ def staged() -> Iterator[None]:
 def mount_temporary(where: Path) -> None:
     """An empty folder in memory."""
     where.mkdir()
-    kernel.mount("tmpfs", where, SEALED, f"mode=0700,size={TEMPORARY_BYTES}")
+    kernel.mount("tmpfs", where, SEALED, f"mode=0700,size={TEMPORARY_BYTES},nr_inodes={FILES}")
 
 
 def place(tree: Tree) -> None:
@@ -126,4 +134,3 @@ def place(tree: Tree) -> None:
     else:
         where.touch()
     kernel.move_tree(tree.descriptor, where)
-    os.close(tree.descriptor)
