@@ -11,25 +11,26 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from scripts.faulting.figures import figures
+from scripts.faulting.frontend import Acknowledged
 from scripts.faulting.lab import Lab
 from scripts.faulting.media import judge_folder
-from scripts.faulting.model import KILLS, Fault, Tally
-from scripts.faulting.runner import run, take_stock
+from scripts.faulting.minutes import MINUTE, looking_each_minute
+from scripts.faulting.model import INVARIANTS, Fault, Tally
+from scripts.faulting.progress import Teller
+from scripts.faulting.runner import read, run, take_stock
 from scripts.faulting.table import FAULTS
 
 DEFAULT_SEED = 1
 COLUMNS = ("acknowledged", "ready", "rejected", "dead", "lost", "half_published", "duplicated", "orphans")
-MINUTE = 60.0
-INVARIANTS = "invariants"  # the group of what is no fault: a look at everything until now
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -38,14 +39,13 @@ def main(arguments: Sequence[str]) -> int:
     if options.media:
         return judge_media(options.media, options.json)
     chosen = choose(options.only, short=options.short)
-    if not chosen:
-        parser().error("no fault has such a name or group; --list names them all")
+    if missing := [word for word in options.only or () if not choose([word], short=options.short)]:
+        parser().error(f"no fault has {', '.join(map(repr, missing))} in its name or group; --list names them all")
     if options.list:
         print("\n".join(f"{fault.group:12} {fault.name}" for fault in chosen))
         return 0
     with Lab.opened(options.seed) as lab:
-        order = endless(chosen, lab, options.minutes) if options.minutes else shuffled(chosen, lab.dice)
-        tallies = conduct(order, lab, soak=bool(options.minutes))
+        tallies = soak(chosen, lab, options.minutes) if options.minutes else once_each(chosen, lab)
     return report(tallies, options)
 
 
@@ -85,31 +85,33 @@ def endless(faults: Sequence[Fault], lab: Lab, minutes: float) -> Iterator[Fault
         yield lab.dice.choice(faults)
 
 
-def conduct(order: Iterable[Fault], lab: Lab, *, soak: bool) -> list[Tally]:
-    """Have the faults happen one after another; at last everything is looked at once more."""
-    tallies: list[Tally] = []
-    acknowledged = []
-    said_at = time.monotonic()
-    for fault in order:
-        tallies.append(run(fault, lab))
-        acknowledged += lab.frontend.acknowledged
-        if not soak or not tallies[-1].kept:
-            say(tallies[-1])
-        if soak and time.monotonic() - said_at >= MINUTE:
-            said_at = time.monotonic()
-            tallies.append(take_stock("all until now", INVARIANTS, lab, acknowledged))
-            print(f"{time.strftime('%H:%M:%S')} {json.dumps(figures(tallies))}", flush=True)
-    lab.struck_at, lab.recoveries_seconds = [], []
-    tallies.append(take_stock("everything once more", INVARIANTS, lab, acknowledged))
-    return tallies
+def once_each(faults: Sequence[Fault], lab: Lab) -> list[Tally]:
+    """Have each fault happen once, in the order of the seed; at last everything is looked at once more."""
+    teller = Teller(len(faults))
+    tallies, acknowledged = [], []
+    with teller.watching():
+        for fault in teller.follow(shuffled(faults, lab.dice)):
+            tallies.append(run(fault, lab))
+            acknowledged += lab.frontend.acknowledged
+            teller.tell(tallies[-1])
+        return [*tallies, look_once_more(lab, acknowledged)]
 
 
-def say(tally: Tally) -> None:
-    """One line, as it comes: the run takes a while."""
-    ended = f"skipped: {tally.skipped}" if tally.skipped else "kept" if tally.kept else "BROKEN"
-    print(f"{time.strftime('%H:%M:%S')} {tally.group:10} {tally.fault:34} {tally.seconds:5.1f} s  {ended}", flush=True)
-    for finding in tally.findings:
-        print(f"    {finding}", flush=True)
+def soak(faults: Sequence[Fault], lab: Lab, minutes: float) -> list[Tally]:
+    """Have faults happen at random for so long, and look at everything each minute; told is what was not kept."""
+    teller = Teller(None, MINUTE * minutes)
+    with teller.watching(), looking_each_minute(lab, teller.say) as minute:
+        for fault in teller.follow(endless(faults, lab, minutes)):
+            tally = run(fault, lab)
+            if not tally.kept or tally.skipped:
+                teller.tell(tally)
+            minute.add(tally, lab.frontend.acknowledged)
+    return [*minute.faults, *minute.looks, look_once_more(lab, minute.acknowledged)]
+
+
+def look_once_more(lab: Lab, acknowledged: Sequence[Acknowledged]) -> Tally:
+    """A look at everything, after it all."""
+    return take_stock("everything once more", INVARIANTS, acknowledged, read(lab, acknowledged))
 
 
 def report(tallies: Sequence[Tally], options: argparse.Namespace) -> int:
@@ -132,33 +134,6 @@ def status(tallies: Sequence[Tally], *, allow_skips: bool) -> int:
     faults = [tally for tally in tallies if tally.group != INVARIANTS]
     tried = [tally for tally in faults if not tally.skipped]
     return int(not tried or not (allow_skips or tried == faults) or not all(tally.kept for tally in tallies))
-
-
-def figures(tallies: Sequence[Tally]) -> Mapping[str, float]:
-    """The sums over all faults, and how soon a killed worker's jobs were done.
-
-    What is wrong is counted once, by the fault that it happened in or by a later look at everything. The worst recovery
-    is that of any job that a kill found waiting or running; the median is of those alone whose attempt it ended.
-    """
-    faults = [tally for tally in tallies if tally.group != INVARIANTS]
-    stocks = [tally for tally in tallies if tally.group == INVARIANTS]
-    kills = [tally for tally in faults if tally.group == KILLS]
-    killed = [seconds for tally in kills for seconds in tally.recoveries_seconds]
-    worst = max((tally.worst_seconds or 0.0 for tally in kills), default=0.0)
-    wrong = {
-        name: max(sum(getattr(tally, name) for tally in faults), *(getattr(tally, name) for tally in stocks), 0)
-        for name in ("lost", "half_published", "duplicated")
-    }
-    return {
-        "faults_run": sum(not tally.skipped for tally in faults),
-        "faults_skipped": sum(bool(tally.skipped) for tally in faults),
-        "acknowledged": sum(tally.acknowledged for tally in faults),
-        **wrong,
-        "orphans": sum(tally.orphans for tally in faults),
-        "broken_promises": sum(not tally.kept for tally in tallies),
-        "recovery_worst_s": round(worst, 3),
-        "recovery_median_s": round(median(killed), 3) if killed else 0.0,
-    }
 
 
 def tabulate(tallies: Sequence[Tally]) -> Table:

@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -121,23 +121,42 @@ def read_books(stack: Stack, job_ids: Sequence[int], events: Sequence[Mapping[st
     """Read it all: of these jobs' media, with every job that they have."""
     keys = list(list_made(stack))  # before the ledger: what is put after it was asked has no media yet
     with asking(stack) as ask:
-        media_ids = [row["media_id"] for row in _rows(ask, "jobs", ["media_id"], "job_id", job_ids)]
-        jobs = [JobRow(**row) for row in _rows(ask, "jobs", JobRow.__annotations__, "media_id", media_ids)]
-        ids = [job.job_id for job in jobs]
-        attempts = [AttemptRow(**row) for row in _rows(ask, "attempts", AttemptRow.__annotations__, "job_id", ids)]
-        media = [MediaRow(**row) for row in _rows(ask, "media", MediaRow.__annotations__, "media_id", media_ids)]
-        earlier = _rows(ask, "generations", GenerationRow.__annotations__, "media_id", media_ids)
+        rows = read_rows(ask, job_ids, events)
         ask.execute("SELECT media_id FROM darkroom.media")
-        known = {row["media_id"] for row in ask.fetchall()} - {one.media_id for one in media if one.state == "deleted"}
-    of_these = set(media_ids) & known
-    return Books(
-        jobs=jobs,
-        attempts=attempts,
-        media=media,
-        generations=[GenerationRow(**row) for row in earlier],
-        events=[event for event in map(read_event, list(events)) if event.media_id in set(media_ids)],
+        known = {row["media_id"] for row in ask.fetchall()}
+    known -= {one.media_id for one in rows.media if one.state == "deleted"}
+    of_these = {one.media_id for one in rows.media} & known
+    return replace(
+        rows,
         stored=fetch_all(stack, [key for key in keys if media_of(key) in of_these]),
         unknown=[key for key in keys if media_of(key) not in known],
+    )
+
+
+def reread_books(stack: Stack, before: Books, job_ids: Sequence[int], events: Sequence[Mapping[str, Any]]) -> Books:
+    """The rows and events of these jobs as they are now, and the objects as they were before: a few queries."""
+    with asking(stack) as ask:
+        return replace(read_rows(ask, job_ids, events), stored=before.stored, unknown=before.unknown)
+
+
+def read_rows(
+    ask: psycopg2.extras.RealDictCursor, job_ids: Sequence[int], events: Sequence[Mapping[str, Any]]
+) -> Books:
+    """What the ledger has of these jobs' media and what was told of them, without an object."""
+    media_ids = [row["media_id"] for row in _rows(ask, "jobs", ["media_id"], "job_id", job_ids)]
+    jobs = [JobRow(**row) for row in _rows(ask, "jobs", JobRow.__annotations__, "media_id", media_ids)]
+    ids, of_these = [job.job_id for job in jobs], set(media_ids)
+    attempts = _rows(ask, "attempts", AttemptRow.__annotations__, "job_id", ids)
+    media = _rows(ask, "media", MediaRow.__annotations__, "media_id", media_ids)
+    earlier = _rows(ask, "generations", GenerationRow.__annotations__, "media_id", media_ids)
+    return Books(
+        jobs=jobs,
+        attempts=[AttemptRow(**row) for row in attempts],
+        media=[MediaRow(**row) for row in media],
+        generations=[GenerationRow(**row) for row in earlier],
+        events=[event for event in map(read_event, list(events)) if event.media_id in of_these],
+        stored={},
+        unknown=[],
     )
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 PROMISE_SECONDS = 30.0  # within which a job that a fault struck runs again and ends, at worst
 KILLS = "kills"  # the group of faults that kill a worker: recovery is promised of these
+INVARIANTS = "invariants"  # the group of what is no fault: a look at everything until now
 
 
 class BrokenPromiseError(DarkroomError):

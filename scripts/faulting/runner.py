@@ -2,6 +2,7 @@
 
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import psutil
@@ -10,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from jobs.errors import DarkroomError
 from scripts.faulting.accounting import account, recoveries, waits
-from scripts.faulting.books import read_books
+from scripts.faulting.books import Books, read_books
 from scripts.faulting.frontend import Acknowledged
 from scripts.faulting.lab import Lab
 from scripts.faulting.model import Fault, NotHereError, Tally
@@ -31,7 +32,9 @@ def run(fault: Fault, lab: Lab) -> Tally:
     skipped, findings = happen(fault, lab)
     if not skipped:
         findings += restore(lab, fault.recovery_seconds + PATIENCE_SECONDS)
-    tally = take_stock(fault.name, fault.group, lab, lab.frontend.acknowledged)
+    acknowledged = lab.frontend.acknowledged
+    tally = take_stock(fault.name, fault.group, acknowledged, read(lab, acknowledged), lab.struck_at)
+    tally = replace(tally, recoveries_seconds=(*tally.recoveries_seconds, *lab.recoveries_seconds))
     times = sorted({*tally.recoveries_seconds, *tally.waits_seconds}, reverse=True)
     late = [f"{seconds:.1f} s until a job ended" for seconds in times[:SHOWN] if seconds > fault.recovery_seconds]
     return replace(
@@ -57,6 +60,7 @@ def happen(fault: Fault, lab: Lab) -> tuple[str, list[str]]:
 def restore(lab: Lab, seconds: float) -> list[str]:
     """Have workers again, and wait for everything's end. Returns what forbade it, in words."""
     try:
+        lab.stack.up()
         lab.staff_again()
     except FAILURES as broken:
         return [in_words(broken)]
@@ -69,15 +73,21 @@ def in_words(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def take_stock(name: str, group: str, lab: Lab, acknowledged: list[Acknowledged]) -> Tally:
-    """Count what became of these submits."""
-    books = read_books(lab.stack, [one.receipt.job_id for one in acknowledged], lab.receiver.events)
+def read(lab: Lab, acknowledged: Sequence[Acknowledged]) -> Books:
+    """All that there is of these submits."""
+    return read_books(lab.stack, [one.receipt.job_id for one in acknowledged], lab.receiver.events)
+
+
+def take_stock(
+    name: str, group: str, acknowledged: Sequence[Acknowledged], books: Books, struck_at: Sequence[float] = ()
+) -> Tally:
+    """Count what became of these submits, by the books."""
     found = account(acknowledged, books)
     wrong = (found.lost, found.half_published, found.duplicated, found.unowed, found.unknown)
     return Tally(
         fault=name,
         group=group,
-        injected=len(lab.struck_at),
+        injected=len(struck_at),
         acknowledged=len({one.receipt.job_id for one in acknowledged}),
         ready=found.ends.get("done", 0),
         rejected=found.ends.get("rejected", 0),
@@ -86,7 +96,7 @@ def take_stock(name: str, group: str, lab: Lab, acknowledged: list[Acknowledged]
         half_published=len(found.half_published),
         duplicated=len(found.duplicated),
         orphans=len(found.orphans),
-        recoveries_seconds=(*recoveries(acknowledged, books, lab.struck_at), *lab.recoveries_seconds),
-        waits_seconds=tuple(waits(acknowledged, books, lab.struck_at)),
+        recoveries_seconds=tuple(recoveries(acknowledged, books, struck_at)),
+        waits_seconds=tuple(waits(acknowledged, books, struck_at)),
         findings=tuple(line for kind in wrong for line in kind[:SHOWN]),
     )

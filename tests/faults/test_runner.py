@@ -10,14 +10,15 @@ import pytest
 from jobs.errors import LedgerUnavailable
 from scripts.faulting import __main__ as faults
 from scripts.faulting import frontend as frontends
+from scripts.faulting.figures import figures
 from scripts.faulting.frontend import DONE, Frontend, Load
-from scripts.faulting.model import Fault, NotHereError, Tally
+from scripts.faulting.model import INVARIANTS, Fault, NotHereError, Tally
 from scripts.faulting.runner import happen
 
 KEPT = Tally(fault="a", group="steps", acknowledged=3)
 SKIPPED = Tally(fault="b", group="steps", skipped="no root")
 BROKEN = Tally(fault="c", group="steps", lost=1)
-STOCK = Tally(fault="everything once more", group=faults.INVARIANTS)
+STOCK = Tally(fault="everything once more", group=INVARIANTS)
 
 
 class Lab:
@@ -85,15 +86,16 @@ def test_what_was_skipped_is_told_with_its_reason_at_the_end(capsys):
 
 
 def test_a_loss_that_every_later_look_sees_again_is_counted_once():
-    stock = Tally(fault="everything once more", group=faults.INVARIANTS, lost=1)
+    stock = Tally(fault="everything once more", group=INVARIANTS, lost=1)
 
-    assert faults.figures([BROKEN, KEPT, stock, stock])["lost"] == 1
-    assert faults.figures([KEPT, stock])["lost"] == 1
+    assert figures([BROKEN, KEPT, stock, stock])["lost"] == 1
+    assert figures([KEPT, stock])["lost"] == 1
 
 
-def test_a_name_that_no_fault_has_is_an_error():
+@pytest.mark.parametrize("names", [["typo"], ["kill after put", "typo"]])
+def test_a_name_that_no_fault_has_is_an_error_beside_whatever_others(names):
     with pytest.raises(SystemExit) as left:
-        faults.main(["--only", "typo"])
+        faults.main(["--only", *names])
 
     assert left.value.code == 2
 
