@@ -23,7 +23,7 @@ import psutil
 import psycopg2
 from psycopg2.extensions import parse_dsn
 
-from config.settings import LOCAL_STACK, SCRATCH, MisconfiguredError, Settings
+from config.settings import LOCAL_STACK, REQUIRED, SCRATCH, MisconfiguredError, Settings
 from jobs import migrate
 from jobs.errors import DarkroomError
 from jobs.gearman import survey
@@ -62,6 +62,11 @@ SANDBOX_REMEDIES = {
     "files": f"{NAMESPACES} It takes Linux 5.12 or newer.",
     "oom_score": "Let the service write to /proc/self/oom_score_adj.",
 }  # the others': NAMESPACES
+CONSEQUENCES = {  # by whether the sandbox is required
+    False: "Renderers work without it, less well fenced in, unless DARKROOM_SANDBOX=required.",
+    True: "No worker starts without it, because DARKROOM_SANDBOX=required.",
+}
+TRIAL_SECONDS = 60.0  # it takes less than one where nobody else wants the machine
 VERSION_OPTIONS = {"ffmpeg": "-version", "weed": "version"}  # the others: --version
 ENCODERS = frozenset({"aac", "libx264", "rawvideo"})  # of ffmpeg, for the standard ladder
 FILTERS = frozenset(
@@ -104,7 +109,7 @@ def check_all(settings: Settings | None) -> list[Finding]:
         *(program(name) for name in programs.INSTALL),
         ffmpeg("encoders", ENCODERS),
         ffmpeg("filters", FILTERS),
-        *sandbox(),
+        *sandbox(required=settings is not None and settings.sandbox == REQUIRED),
         memory_files(),
         open_files(resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
         disk(shutil.disk_usage(existing(LOCAL_STACK.parent)).free),
@@ -199,14 +204,21 @@ def scratch(directory: Path, reserve_bytes: int) -> Finding:
     )
 
 
-def sandbox() -> Iterator[Finding]:
-    """Which parts of the hands' confinement this machine grants; tried in a process that does not come back."""
+def sandbox(*, required: bool = False) -> Iterator[Finding]:
+    """Which parts of the hands' confinement this machine grants; tried in a process that does not come back.
+
+    `required`: whether no worker starts without all of them.
+    """
     parts, said = tried_sandbox()
     for name in NAMES:
         word = parts.get(name, f"could not be tried: {said}")
         missing = word != GRANTED
         yield judge(
-            f"sandbox: {name}", f"lacking: {word}" if missing else word, warn=missing, remedy=sandbox_remedy(name)
+            f"sandbox: {name}",
+            f"lacking: {word}" if missing else word,
+            fail=missing and required,
+            warn=missing,
+            remedy=f"{SANDBOX_REMEDIES.get(name, NAMESPACES)} {CONSEQUENCES[required]}",
         )
 
 
@@ -214,14 +226,13 @@ def tried_sandbox() -> tuple[Parts, str]:
     """What came of each part, and the last that was said where it did not come to that."""
     with tempfile.TemporaryDirectory(prefix="darkroom-doctor-") as folder:
         command = [sys.executable, "-m", "workers.sandbox.trial", folder]
-        tried = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        try:
+            tried = subprocess.run(
+                command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=TRIAL_SECONDS
+            )
+        except subprocess.TimeoutExpired:
+            return {}, f"no answer within {TRIAL_SECONDS:g} s"
     return json.loads(tried.stdout or "{}"), tried.stderr.strip()[-200:]
-
-
-def sandbox_remedy(part: str) -> str:
-    """What to do where a part is lacking."""
-    consequence = "Renderers work without it, less well fenced in, unless DARKROOM_SANDBOX=required."
-    return f"{SANDBOX_REMEDIES.get(part, NAMESPACES)} {consequence}"
 
 
 def memory_files() -> Finding:

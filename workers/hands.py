@@ -52,6 +52,7 @@ class ChildHands(Generic[C]):
         self._required = required
         self._child: C | None = None
         self._early_deaths = 0
+        self._told_lacking: dict[str, str] = {}
 
     def start(self, on_wait: Callable[[], None] = lambda: None) -> None:
         """Have a warm renderer at hand, calling `on_wait` about every second until it is; what that raises ends it.
@@ -106,15 +107,23 @@ class ChildHands(Generic[C]):
         child = self._make()
         try:
             child.wait_ready(on_wait)
-            if self._required:
-                check_sandbox(child.parts)
+            self._check_sandbox(child.parts)
         except BaseException:
             child.close()
             raise
         seconds = round(time.monotonic() - begun, 2)
         facts = {"hands_pid": child.pid, "seconds": seconds, "resident_bytes": child.resident_bytes}
-        log.info("hands.ready", **facts, sandbox=child.parts)
+        log.info("hands.ready", **facts)
         return child
+
+    def _check_sandbox(self, parts: Parts) -> None:
+        """Tell what these hands lack, unless it is what was told of others before them. Raises as `start`."""
+        if self._required:
+            check_sandbox(parts)
+        missing = lacking(parts)
+        if missing and missing != self._told_lacking:
+            log.warning("sandbox.lacking", parts=missing)
+        self._told_lacking = missing
 
     def _retire(self, child: C) -> None:
         if child.jobs >= self._jobs or child.resident_bytes >= self._memory_bytes:

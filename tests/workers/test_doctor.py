@@ -132,7 +132,7 @@ def test_without_settings_the_machine_is_checked_and_the_missing_settings_are_to
     assert "postgresql" not in found
 
 
-def test_each_part_of_the_sandbox_is_tried_and_told():
+def test_each_part_of_the_sandbox_is_tried_and_told(whole_sandbox):
     found = {finding.name: finding for finding in doctor.sandbox()}
 
     assert list(found) == [f"sandbox: {name}" for name in NAMES]
@@ -147,6 +147,31 @@ def test_a_part_that_is_lacking_is_a_warning_with_the_kernels_word_and_a_remedy(
 
     assert (bad.name, bad.verdict, bad.found) == ("sandbox: users", WARN, "lacking: No space left on device")
     assert "user.max_user_namespaces" in bad.remedy
+
+
+def test_a_part_that_is_lacking_where_all_are_required_fails(monkeypatch):
+    granted = dict.fromkeys(NAMES, GRANTED) | {"users": "No space left on device"}
+    monkeypatch.setattr(doctor, "tried_sandbox", lambda: (granted, ""))
+    monkeypatch.setattr(doctor, "servers", lambda settings: [])
+    settings = Settings(database_url="", gearman_servers=(), s3_bucket="", sandbox="required")
+
+    found = {finding.name: finding for finding in doctor.check_all(settings)}
+
+    assert found["sandbox: users"].verdict is FAIL
+    assert "No worker starts without it" in found["sandbox: users"].remedy
+    assert found["sandbox: calls"].verdict is OK
+
+
+def test_a_sandbox_that_takes_for_ever_to_be_tried_is_told(monkeypatch, tmp_path):
+    endless = tmp_path / "endless"
+    endless.write_text("#!/bin/sh\nexec sleep 600\n")
+    endless.chmod(0o755)
+    monkeypatch.setattr(doctor.sys, "executable", str(endless))
+    monkeypatch.setattr(doctor, "TRIAL_SECONDS", 0.5)
+
+    (bad, *_) = doctor.sandbox()
+
+    assert (bad.verdict, bad.found) == (WARN, "lacking: could not be tried: no answer within 0.5 s")
 
 
 def test_a_sandbox_that_cannot_be_tried_is_told_with_the_reason(monkeypatch):

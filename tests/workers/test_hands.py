@@ -9,14 +9,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from config import LADDERS, Limits
+from config import LADDERS, Limits, MisconfiguredError
 from filters.recipe import parse_recipe
 from jobs.errors import HandsDied, Rejected, Unavailable
 from pipeline.services import Edits
 from workers import wire
 from workers.child import PhotoChild, cause_of_death
-from workers.hands import PhotoHands
-from workers.sandbox import photo_bounds
+from workers.hands import ChildHands, PhotoHands
+from workers.sandbox import GRANTED, NAMES, photo_bounds
 
 HOSTILE = (sys.executable, "-s", str(Path(__file__).with_name("hostile_renderer.py")))
 LIMITS = Limits(photo_cpu_seconds=1, photo_wall_seconds=60, photo_memory_bytes=256 << 20)
@@ -268,6 +268,44 @@ def test_hands_are_replaced_when_they_hold_too_much_memory():
         assert child_of(hands) != before
     finally:
         hands.close()
+
+
+class Confined:
+    """A renderer that is nothing but what it was granted, and good for one start."""
+
+    pid = resident_bytes = 1
+    alive = False
+
+    def __init__(self, **refused):
+        self.parts = dict.fromkeys(NAMES, GRANTED) | refused
+
+    def wait_ready(self, on_wait):
+        pass
+
+    def close(self):
+        pass
+
+
+def start_one_after_another(children, **options):
+    hands = ChildHands(iter(children).__next__, jobs=1, memory_bytes=1, **options)
+    for _ in children:
+        hands._early_deaths = 0  # no rest between them
+        hands.start()
+
+
+def test_what_the_machine_does_not_grant_is_told_once_and_again_when_it_is_something_else(caplog):
+    users, both = {"users": "refused"}, {"users": "refused", "calls": "no library"}
+
+    start_one_after_another([Confined(), Confined(**users), Confined(**users), Confined(**both), Confined(**both)])
+
+    told = [record for record in caplog.records if record.message == "sandbox.lacking"]
+    assert [record.parts for record in told] == [users, both]
+    assert {record.levelname for record in told} == {"WARNING"}
+
+
+def test_hands_that_require_all_are_not_started_with_less():
+    with pytest.raises(MisconfiguredError, match=r"does not grant: users \(refused\)"):
+        start_one_after_another([Confined(users="refused")], required=True)
 
 
 def test_a_renderer_that_cannot_start_is_unavailable_with_its_last_words():
