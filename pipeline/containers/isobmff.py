@@ -1,7 +1,7 @@
 """MP4, MOV and 3GP: the movie's index and its fragments, box by box (ISO/IEC 14496-12; QuickTime File Format, 2001)."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from struct import Struct
@@ -10,6 +10,7 @@ from config.limits import Limits
 from jobs.errors import Rejected
 from pipeline.containers.boxes import Place, walk
 from pipeline.containers.claims import Claims, Kind, Track, check_streams
+from pipeline.containers.layout import FILE, check_places, first, inside
 from pipeline.containers.reader import Reader
 from pipeline.containers.tables import check_table
 from pipeline.headers.reader import corrupt, unsupported
@@ -30,15 +31,12 @@ ENTRY_BYTES = 78  # of a visual sample entry, before its boxes
 
 def parse(reader: Reader, limits: Limits) -> Claims:
     """What an MP4 or its kin says of itself; see `pipeline.containers.read_claims`."""
-    movie, samples = None, Counter[int]()
-    for box in walk(reader, 0, reader.size, loose=True):
-        if box.kind == b"moov" and movie is None:
-            movie = box
-        if box.kind == b"moof":
-            samples += count_fragment(reader, box)
+    boxes = check_places(FILE, walk(reader, 0, reader.size, loose=True))
+    movie = first(boxes, b"moov")
     if movie is None:
         raise Rejected("truncated_clip", "This clip has no index: it was not recorded to its end.")
     claims = read_movie(reader, movie, limits)
+    samples = count_fragments(reader, [box for box in boxes if box.kind == b"moof"])
     tracks = [replace(track, frames=track.frames + samples[track.number]) for track in claims.tracks]
     return replace(claims, tracks=tuple(tracks))
 
@@ -47,7 +45,7 @@ def read_movie(reader: Reader, movie: Place, limits: Limits) -> Claims:
     """What the index says."""
     if movie.end - movie.start > MOST_INDEX_BYTES:
         raise corrupt(f"An index of {movie.end - movie.start:,} bytes; at most {MOST_INDEX_BYTES:,} are read.")
-    boxes = list(walk(reader, movie.start, movie.end))
+    boxes = inside(reader, movie)
     kinds = [box.kind for box in boxes]
     if b"rmra" in kinds:
         raise Rejected("external_media", "This clip's pictures lie in another file; send the movie itself.")
@@ -55,7 +53,7 @@ def read_movie(reader: Reader, movie: Place, limits: Limits) -> Claims:
         raise unsupported("The index of this clip is compressed, as no camera has it.")
     tracks = [box for box in boxes if box.kind == b"trak"]
     check_streams(len(tracks), limits)
-    header = next((box for box in boxes if box.kind == b"mvhd"), None)
+    header = first(boxes, b"mvhd")
     return Claims(
         tracks=tuple(read_track(reader, track) for track in tracks),
         seconds=read_seconds(reader, header) if header else None,
@@ -72,30 +70,33 @@ def read_seconds(reader: Reader, header: Place) -> float | None:
 
 
 def read_track(reader: Reader, track: Place) -> Track:
-    """What a `trak` says, whose tables fit into their boxes."""
-    media = find(reader, track, b"mdia")
-    if media is None:
-        return Track(kind=Kind.OTHER, codec="")
-    handler, information = find(reader, media, b"hdlr"), find(reader, media, b"minf")
+    """What a `trak` says, whose tables fit into their boxes and whose media lies in this file."""
+    boxes = inside(reader, track)
+    media = first(boxes, b"mdia")
+    described = read_media(reader, inside(reader, media)) if media else Track(kind=Kind.OTHER, codec="")
+    return headed(reader, first(boxes, b"tkhd"), described)
+
+
+def read_media(reader: Reader, media: Sequence[Place]) -> Track:
+    """What an `mdia` says, by what is in it."""
+    handler, head, information = first(media, b"hdlr"), first(media, b"mdhd"), first(media, b"minf")
     kind = HANDLERS.get(reader.take(handler.start + 8, 4), Kind.OTHER) if handler else Kind.OTHER
     if information is None:
         return Track(kind=kind, codec="")
-    if kind is not Kind.OTHER:
-        check_references(reader, information)
-    table = find(reader, information, b"stbl")
-    boxes = {box.kind: box for box in walk(reader, table.start, table.end)} if table else {}
-    for box in boxes.values():
+    parts = inside(reader, information)
+    check_references(reader, first(parts, b"dinf"))
+    table = first(parts, b"stbl")
+    tables = inside(reader, table) if table else ()
+    for box in tables:
         check_table(reader, box)
-    head = find(reader, media, b"mdhd")
-    described = describe(reader, kind, boxes)
-    frames = count_samples(reader, boxes, kind)
-    seconds = read_seconds(reader, head) if head else None
-    return headed(reader, track, replace(described, frames=frames, seconds=seconds))
+    described = describe(reader, kind, first(tables, b"stsd"))
+    frames = count_samples(reader, first(tables, b"stsz", b"stz2"), kind)
+    return replace(described, frames=frames, seconds=read_seconds(reader, head) if head else None)
 
 
-def describe(reader: Reader, kind: Kind, boxes: Mapping[bytes, Place]) -> Track:
+def describe(reader: Reader, kind: Kind, descriptions: Place | None) -> Track:
     """Codec and size by the sample descriptions; the first that is not encrypted is believed."""
-    entries = list(read_entries(reader, boxes[b"stsd"])) if b"stsd" in boxes else []
+    entries = list(read_entries(reader, descriptions)) if descriptions else []
     clear = [entry for entry in entries if entry.kind not in ENCRYPTED]
     if not entries and kind is Kind.OTHER:
         return Track(kind=kind, codec="")
@@ -132,14 +133,13 @@ def read_pixel_shape(reader: Reader, entry: Place) -> Fraction:
         boxes = list(walk(reader, entry.start + ENTRY_BYTES, entry.end))
     except Rejected:  # QuickTime's older codecs have fields of their own here
         return Fraction(1)
-    shape = next((box for box in boxes if box.kind == b"pasp"), None)
+    shape = first(boxes, b"pasp")
     wide, high = reader.unpack(SIZE, shape.start) if shape else (1, 1)
     return Fraction(wide, high) if wide and high else Fraction(1)
 
 
-def headed(reader: Reader, track: Place, described: Track) -> Track:
+def headed(reader: Reader, head: Place | None, described: Track) -> Track:
     """The track with its number, and its pixels as wide as `tkhd` shows them where `pasp` does not say it."""
-    head = find(reader, track, b"tkhd")
     version = reader.take(head.start, 1)[0] if head else None
     if head is None or version not in TKHD_SIZE:
         return described
@@ -151,10 +151,9 @@ def headed(reader: Reader, track: Place, described: Track) -> Track:
     return replace(described, number=number, pixel_shape=shape)
 
 
-def check_references(reader: Reader, information: Place) -> None:
-    """Raise Rejected `external_media` if media is said to lie in another file."""
-    within = find(reader, information, b"dinf")
-    references = find(reader, within, b"dref") if within else None
+def check_references(reader: Reader, within: Place | None) -> None:
+    """Raise Rejected `external_media` if a `dinf` says that media, of whatever kind, lies in another file."""
+    references = first(inside(reader, within), b"dref") if within else None
     if references is None:
         return
     (count,) = reader.unpack(COUNT, references.start)
@@ -168,13 +167,12 @@ def check_references(reader: Reader, information: Place) -> None:
             raise Rejected("external_media", "This clip's pictures or sound lie in another file; send that.")
 
 
-def count_samples(reader: Reader, boxes: Mapping[bytes, Place], kind: Kind) -> int:
+def count_samples(reader: Reader, table: Place | None, kind: Kind) -> int:
     """How many samples a track states; as many frames, of pictures.
 
     Raises:
         Rejected: `corrupt_header`, pictures of one size that all together are larger than the file.
     """
-    table = boxes.get(b"stsz") or boxes.get(b"stz2")
     if table is None:
         return 0
     size, count = reader.unpack(SIZE, table.start + 4)
@@ -183,19 +181,22 @@ def count_samples(reader: Reader, boxes: Mapping[bytes, Place], kind: Kind) -> i
     return int(count)
 
 
-def count_fragment(reader: Reader, fragment: Place) -> Counter[int]:
-    """How many samples each track has in a `moof`, by the track's number."""
+def count_fragments(reader: Reader, fragments: Iterable[Place]) -> Counter[int]:
+    """How many samples each track has in all `moof`, by the track's number."""
     samples = Counter[int]()
-    for box in walk(reader, fragment.start, fragment.end):
-        head = find(reader, box, b"tfhd") if box.kind == b"traf" else None
-        if head is not None:
-            runs = [run for run in walk(reader, box.start, box.end) if run.kind == b"trun"]
-            for run in runs:
-                check_table(reader, run)
-            samples[reader.unpack(COUNT, head.start)[0]] += sum(reader.unpack(COUNT, run.start)[0] for run in runs)
+    for fragment in fragments:
+        for part in inside(reader, fragment):
+            if part.kind == b"traf":
+                samples += count_part(reader, inside(reader, part))
     return samples
 
 
-def find(reader: Reader, parent: Place, kind: bytes) -> Place | None:
-    """The first box of a kind in another."""
-    return next((box for box in walk(reader, parent.start, parent.end) if box.kind == kind), None)
+def count_part(reader: Reader, boxes: Sequence[Place]) -> Counter[int]:
+    """How many samples a `traf` has, by what is in it."""
+    head, runs = first(boxes, b"tfhd"), [box for box in boxes if box.kind == b"trun"]
+    if head is None:
+        return Counter()
+    for run in runs:
+        check_table(reader, run)
+    (number,) = reader.unpack(COUNT, head.start)
+    return Counter({number: sum(reader.unpack(COUNT, run.start)[0] for run in runs)})

@@ -42,8 +42,8 @@ class Reader:
 
     def take(self, at: int, size: int) -> bytes:
         """Exactly `size` bytes from an offset; raises as `peek` does, also where they are not all there."""
-        data = self.peek(at, size)
-        if len(data) < size:
+        data = self.peek(at, max(0, size))  # a file cannot be asked for fewer than none
+        if size < 0 or len(data) < size:
             raise corrupt(f"{size} bytes at offset {at} lie outside the {self.size} that are there.")
         return data
 

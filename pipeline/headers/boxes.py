@@ -40,12 +40,18 @@ def read_boxes(data: memoryview) -> Iterator[Box]:
 
 
 def find(data: memoryview, *path: bytes) -> memoryview | None:
-    """What is in the first box at the end of `path`, a list of plain boxes within each other."""
+    """What is in the only box at the end of `path`, a list of plain boxes within each other.
+
+    Raises:
+        Rejected: `corrupt_header`, there are two of one kind, of which a decoder might take the other.
+    """
     for kind in path:
-        found = next((box.body for box in read_boxes(data) if box.kind == kind), None)
-        if found is None:
+        found = [box.body for box in read_boxes(data) if box.kind == kind]
+        if len(found) > 1:
+            raise corrupt(f"{len(found)} boxes {kind!r} beside each other, where there is to be but one.")
+        if not found:
             return None
-        data = found
+        data = found[0]
     return data
 
 

@@ -4,6 +4,7 @@ import json
 import struct
 import subprocess
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -148,6 +149,83 @@ def test_a_fragments_samples_are_its_own_tracks():
     assert claims.tracks[0].frames == 30
 
 
+def changed(data: bytes, *path: bytes, to: Callable[[bytes], bytes]) -> bytes:
+    """A file of boxes in which the box at the end of `path` is what `to` makes of it."""
+    out, at = b"", 0
+    while at < len(data):
+        size, kind = struct.unpack_from(">I4s", data, at)
+        box = data[at : at + size]
+        if kind == path[0]:
+            box = to(box) if len(path) == 1 else making.box(kind, changed(box[8:], *path[1:], to=to))
+        out, at = out + box, at + size
+    return out
+
+
+TRACK = (b"moov", b"trak")
+MEDIA = (*TRACK, b"mdia")
+SAMPLES = (*MEDIA, b"minf", b"stbl")
+ALONE = [
+    (b"ftyp",),
+    (b"moov",),
+    (b"moov", b"mvhd"),
+    (*TRACK, b"tkhd"),
+    MEDIA,
+    (*MEDIA, b"mdhd"),
+    (*MEDIA, b"hdlr"),
+    (*MEDIA, b"minf"),
+    (*MEDIA, b"minf", b"dinf"),
+    (*MEDIA, b"minf", b"dinf", b"dref"),
+    SAMPLES,
+    (*SAMPLES, b"stsd"),
+    (*SAMPLES, b"stsz"),
+    (b"moof", b"traf", b"tfhd"),
+]
+
+
+@pytest.mark.parametrize("path", ALONE, ids=lambda path: path[-1].decode())
+def test_what_describes_a_clip_is_there_but_once(path):
+    whole = making.movie() + making.fragment(3)
+
+    assert code(changed(whole, *path, to=lambda box: box)) is None
+    assert code(changed(whole, *path, to=lambda box: box + box)) == "corrupt_header"
+
+
+@pytest.mark.parametrize("path", [TRACK, (b"moof",), (b"moof", b"traf"), (b"moof", b"traf", b"trun")])
+def test_what_there_may_be_many_of_is_let_in_twice(path):
+    whole = making.movie() + making.fragment(3)
+
+    assert code(changed(whole, *path, to=lambda box: box + box)) is None
+
+
+@pytest.mark.parametrize("beside", [making.sizes(kind=b"stz2"), making.table(b"co64", "Q", (1,))])
+def test_a_table_of_the_other_width_is_a_second_one(beside):
+    tables = making.sizes(), making.table(b"stco", "I", (1,))
+
+    assert code(making.movie(making.track(*tables))) is None
+    assert code(making.movie(making.track(*tables, beside))) == "corrupt_header"
+
+
+@pytest.mark.parametrize("parent", [(b"moov",), TRACK, MEDIA, (*MEDIA, b"minf"), (b"moof",)], ids=lambda path: path[-1])
+def test_a_description_that_lies_where_it_does_not_belong_is_refused(parent):
+    whole = making.movie() + making.fragment(3)
+
+    def described_again(box: bytes) -> bytes:
+        return making.box(box[4:8], box[8:], making.described(making.entry(b"avc1", 9999, 9999)))
+
+    assert code(changed(whole, *parent, to=described_again)) == "corrupt_header"
+
+
+def test_quicktimes_second_handler_is_none_of_the_tracks_own():
+    data_handler = making.box(b"hdlr", bytes(4), b"dhlralis", bytes(13))
+
+    def handled(box: bytes) -> bytes:
+        return making.box(b"minf", data_handler, box[8:])
+
+    claims = read(changed(making.movie(), *MEDIA, b"minf", to=handled))
+
+    assert [track.kind for track in claims.tracks] == [Kind.PICTURES]
+
+
 ELSEWHERE = {
     "url": making.box(b"url ", bytes(4), b"http://127.0.0.1/x.mov\0"),
     "alias": making.box(b"alis", bytes(4), b"\0\0\0\0\0\x40a file"),
@@ -157,6 +235,28 @@ ELSEWHERE = {
 @pytest.mark.parametrize("kind", ELSEWHERE)
 def test_media_in_another_file_is_refused(kind):
     assert code(making.movie(making.track(reference=ELSEWHERE[kind]))) == "external_media"
+
+
+@pytest.mark.parametrize("handler", [b"vide", b"soun", b"tmcd", b"none"])
+def test_no_track_of_whatever_kind_has_its_media_in_another_file(handler):
+    other = making.track(handler=handler, reference=ELSEWHERE["url"])
+    unnamed = changed(other, b"trak", b"mdia", b"hdlr", to=lambda box: b"")
+
+    assert code(making.movie(making.track(), other)) == "external_media"
+    assert code(making.movie(making.track(), unnamed)) == "external_media"
+    assert code(making.movie(making.track(), making.track(handler=handler))) is None
+
+
+@pytest.mark.parametrize("size", range(5))
+def test_a_reference_too_short_for_its_flags_is_no_accident(size, tmp_path):
+    file = tmp_path / "short.mov"
+    file.write_bytes(making.movie(making.track(reference=making.box(b"url ", bytes(size)))))
+
+    if size < 4:
+        with pytest.raises(Rejected, match="outside"):
+            read_claims(file, "mov", LIMITS)
+    else:
+        assert read_claims(file, "mov", LIMITS).tracks
 
 
 def test_a_reference_without_a_name_leads_nowhere():

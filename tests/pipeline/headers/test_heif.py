@@ -279,3 +279,34 @@ def test_more_links_than_any_photo_has_are_corrupt(box):
     at = photo.index(box) + 8
 
     assert refusal_of(photo[:at] + counts[box] + photo[at + len(counts[box]) :]) == "corrupt_header"
+
+
+SEQUENCE = making.EVERY_FORMAT["avif sequence"]
+ALONE = [b"meta", b"hdlr", b"pitm", b"iloc", b"iinf", b"iref", b"iprp", b"ipco", b"moov", b"mdia", b"minf", b"stbl"]
+
+
+def box_at(data: bytes, kind: bytes) -> tuple[int, int]:
+    """From where to where the first box of this kind goes."""
+    start = data.index(kind) - 4
+    return start, start + struct.unpack_from(">I", data, start)[0]
+
+
+def doubled(data: bytes, kind: bytes) -> bytes:
+    """The file with a second box after the first of its kind, and all that it lies in as much larger."""
+    start, end = box_at(data, kind)
+    out = bytearray(data[:end] + data[start:end] + data[end:])
+    for outer in (b"meta", b"iprp", b"moov", b"trak", b"mdia", b"minf", b"stbl"):
+        begins, ends = box_at(data, outer)
+        if begins < start and end <= ends:
+            struct.pack_into(">I", out, begins, ends - begins + end - start)
+    return bytes(out)
+
+
+@pytest.mark.parametrize("kind", [*ALONE, b"stsd", b"stsz"])
+def test_what_describes_a_picture_is_there_but_once(kind):
+    assert read(SEQUENCE).frames == 4
+    assert refusal_of(doubled(SEQUENCE, kind)) == "corrupt_header"
+
+
+def test_there_may_be_several_lists_of_properties():
+    assert read(doubled(SEQUENCE, b"ipma")).frames == 4
