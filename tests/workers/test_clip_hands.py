@@ -113,7 +113,9 @@ def test_the_child_gets_the_recipe_and_the_bytes_of_its_look_however_many(make):
     assert (none["recipe"], none["look"]) == ({}, hashlib.sha256().hexdigest())
 
 
-def test_the_hands_see_no_credentials_and_no_network_nor_do_the_programs_that_they_start(make, monkeypatch):
+def test_the_hands_see_no_credentials_and_no_network_nor_do_the_programs_that_they_start(
+    whole_sandbox, make, monkeypatch
+):
     monkeypatch.setenv("DARKROOM_S3_SECRET_KEY", "secret")
     facts = make().render("see").facts
 
@@ -184,7 +186,9 @@ def test_who_advances_by_less_and_less_is_killed_at_the_wall_limit(make):
 
 
 @pytest.mark.parametrize("order", ["stop", "flee"])
-def test_a_kill_takes_along_whatever_was_started_even_what_left_the_group_and_leaves_no_file(make, order):
+def test_a_kill_takes_along_whatever_was_started_even_what_left_the_group_and_leaves_no_file(
+    whole_sandbox, make, order
+):
     subject, seen = make(clip_stall_seconds=1), set()
 
     with pytest.raises(HandsDied):
@@ -195,7 +199,7 @@ def test_a_kill_takes_along_whatever_was_started_even_what_left_the_group_and_le
     assert list(subject.scratch.folder.iterdir()) == []
 
 
-def test_what_the_callback_raises_ends_the_render_at_once_and_nothing_of_it_runs_on(make):
+def test_what_the_callback_raises_ends_the_render_at_once_and_nothing_of_it_runs_on(whole_sandbox, make):
     class CancelledError(Exception):
         pass
 

@@ -1,6 +1,8 @@
 """Ways out that a decoder which was taken over would try, tried from inside real hands: see escapes.py."""
 
 import errno
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from workers.sandbox import GRANTED, NAMES, lacking
 HERE = Path(__file__).parent
 LIMITS = Limits(photo_cpu_seconds=5, photo_memory_bytes=256 << 20, clip_stall_seconds=20, clip_niceness=1)
 OPTIONS = {"jobs": 1000, "memory_bytes": 1 << 30, "required": True}
+WITH_ROOT = {**os.environ, "PYTHONPATH": str(ROOT)}
 ENDED_BY_CALL = "SIGSYS"
 
 
@@ -165,6 +168,25 @@ def test_a_plain_container_gets_no_namespaces_but_the_list_of_calls(trial, plain
 
     assert {"users", "network", "mounts", "pids", "files"} <= set(lacking(parts))
     assert (parts["calls"], parts["oom_score"]) == (GRANTED, GRANTED)
+
+
+def test_without_any_namespace_the_hands_of_photos_can_still_open_nothing_and_signal_nobody(plain_container):
+    for way in ("read /etc/passwd", "read /proc/HEAD/environ", "signal HEAD", "signal_thread HEAD HEAD", "own 0 HEAD"):
+        assert attempted(plain_container, "photo", way) == "EPERM"
+
+
+def test_without_any_namespace_the_hands_of_clips_can_still_not_read_their_head_nor_start_a_namespace(plain_container):
+    for way in ("read /proc/HEAD/environ", "read /proc/HEAD/mem"):
+        assert attempted(plain_container, "clip", way) == "EACCES"
+    assert attempted(plain_container, "clip", "clone users") == "EPERM"
+
+
+def attempted(prefix, function, way):
+    """What a worker's hands are told that try it, where the worker's command begins so; HEAD is its head's number."""
+    program = [*prefix, sys.executable, str(HERE / "attempting_head.py"), function, way]
+    told = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=False, env=WITH_ROOT)
+    assert told.returncode == 0, told.stderr
+    return told.stdout.strip()
 
 
 def test_a_user_who_may_start_fewer_processes_than_we_allow_gets_every_part_all_the_same(whole_sandbox, trial):

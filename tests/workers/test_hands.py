@@ -196,7 +196,7 @@ def test_hands_that_sleep_are_ended_by_the_wall_limit(hasty_hands):
     assert not psutil.pid_exists(before)
 
 
-def test_the_hands_see_no_credentials_no_network_and_no_descriptors_of_the_head(hands, monkeypatch):
+def test_the_hands_see_no_credentials_no_network_and_no_descriptors_of_the_head(whole_sandbox, hands, monkeypatch):
     monkeypatch.setenv("DARKROOM_S3_SECRET_KEY", "secret")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     with Path(os.devnull).open() as opened:
