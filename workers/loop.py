@@ -17,10 +17,13 @@ T = TypeVar("T")
 log = Log("loop")
 
 
-def repeat(step: Callable[[], float], signals: Signals, *, name: str) -> None:
+def repeat(
+    step: Callable[[], float], signals: Signals, *, name: str, longest_seconds: float = LONGEST_PAUSE_SECONDS
+) -> None:
     """Run `step`, which returns how many seconds to rest, until `signals` asks to stop.
 
-    While it raises Unavailable the rests double; the first failure and the recovery are logged, not each one between.
+    While it raises Unavailable the rests double up to `longest_seconds`; the first failure and the recovery are logged,
+    not each one between.
     """
     failures = 0
     while not signals.times:
@@ -33,7 +36,7 @@ def repeat(step: Callable[[], float], signals: Signals, *, name: str) -> None:
             if not failures:
                 log.warning(f"{name}.failing", code=error.code, reason=str(error))
             failures += 1
-            rest = pause_seconds(failures, longest=LONGEST_PAUSE_SECONDS)
+            rest = pause_seconds(failures, longest=longest_seconds)
         sleep(rest, signals)
 
 

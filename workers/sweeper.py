@@ -6,7 +6,6 @@ Gearman's queues live in its memory, a worker may die with a job, and a submit s
 ledger knows of all of them; the sweeper sends their tickets again.
 """
 
-import math
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ from jobs.errors import BrokerUnavailable, LedgerUnavailable, Unavailable
 from jobs.gearman import BrokerWatch, Dispatcher
 from jobs.job import Ticket
 from jobs.ledger import Ledger
+from jobs.outages import Outages
 from jobs.postgres import PostgresLedger
 from workers.exits import LEFT, UNABLE
 from workers.log import Log
@@ -26,9 +26,10 @@ from workers.start import begin, member_parser
 SWEEP_SECONDS = 1.0
 BATCH = 500
 RECALL_BATCH = 10_000  # rows in one statement: some tenths of a second
-# After a job server's return until every frontend has noticed: they let a server that refused them be for up to 0.8 s
-# (`jobs.outages`), and what is submitted meanwhile is in the ledger alone.
-NOTICED_SECONDS = 3.0
+LONGEST_PAUSE_SECONDS = 2.0  # between two looks for job servers: who returns is to have every ticket within 10 s
+# After a job server's return until every frontend has noticed: they let a server be that refused them for up to 0.8 s,
+# and one that hung for up to 5.8 (`jobs.outages`), and what is submitted meanwhile is in the ledger alone.
+NOTICED_SECONDS = (3.0, 8.0)
 
 log = Log("sweeper")
 
@@ -44,7 +45,7 @@ class Sweeper:
         self._brokers = brokers
         self._keep_going = keep_going
         self._recall_due = True  # what happened before this process began, nobody watched
-        self._recall_again_at = math.inf  # by the monotonic clock
+        self._recall_again_at: list[float] = []  # by the monotonic clock
 
     def sweep(self) -> int:
         """Send every ticket that is due. Returns how many.
@@ -64,9 +65,11 @@ class Sweeper:
 
     def _look_for_returned(self) -> None:
         if self._brokers.returned():
-            self._recall_due, self._recall_again_at = True, time.monotonic() + NOTICED_SECONDS
-        elif time.monotonic() > self._recall_again_at:
-            self._recall_due, self._recall_again_at = True, math.inf
+            self._recall_due = True
+            self._recall_again_at = [time.monotonic() + seconds for seconds in NOTICED_SECONDS]
+        elif self._recall_again_at and time.monotonic() > self._recall_again_at[0]:
+            self._recall_due = True
+            self._recall_again_at.pop(0)
 
     def _send_due(self) -> int:
         sent = 0
@@ -102,7 +105,8 @@ def connect(settings: Settings, signals: Signals) -> Sweeper:
     """A sweeper on the settings' servers, until `signals` asks to stop."""
     servers, patience = settings.gearman_servers, settings.connect_timeout_seconds
     ledger = PostgresLedger.from_settings(settings)
-    dispatcher, brokers = Dispatcher(servers, patience), BrokerWatch(servers, patience)
+    outages = Outages()  # shared, so that a server that is back is sent to at once
+    dispatcher, brokers = Dispatcher(servers, patience, outages), BrokerWatch(servers, patience, outages)
     return Sweeper(ledger, dispatcher, brokers, keep_going=lambda: not signals.times)
 
 
@@ -124,7 +128,7 @@ def main(arguments: Sequence[str]) -> int:
         if options.once:
             step(sweeper)
         else:
-            repeat(lambda: step(sweeper), signals, name="sweep")
+            repeat(lambda: step(sweeper), signals, name="sweep", longest_seconds=LONGEST_PAUSE_SECONDS)
     except MisconfiguredError as error:
         log.error("sweep.unable", reason=str(error))  # noqa: TRY400 - the message says it all
         return UNABLE

@@ -12,6 +12,7 @@ from gearman.protocol import GEARMAN_COMMAND_JOB_CREATED
 
 from jobs.errors import BrokerUnavailable
 from jobs.gearman.connection import Connection
+from jobs.gearman.watch import connect, hold
 from jobs.job import Lane, Ticket
 from jobs.outages import Outages
 from jobs.tickets import encode, unique
@@ -62,11 +63,21 @@ class Dispatcher:
         for start in range(0, len(tickets), BATCH):
             try:
                 with self._outages.trial(server):
+                    if self._outages.lost(server):
+                        self._probe(server)
                     refused += self._client(server).submit(tickets[start : start + BATCH])
             except GearmanError:
                 self._discard(server)
                 return refused + tickets[start:]
         return refused
+
+    def _probe(self, server: str) -> None:
+        """Return if a lost server answers. Raises GearmanError."""
+        probe = hold(server, self._patience_seconds)
+        try:
+            connect(probe, self._outages.patience_seconds(server, self._patience_seconds))
+        finally:
+            probe.close()
 
     def _client(self, server: str) -> "JobServerClient":
         """The client of this server, with a connection that stands, or a new one."""
@@ -79,7 +90,8 @@ class Dispatcher:
 
     def _discard(self, server: str) -> None:
         # A client that met an error is never used again, so no late answer can reach another ticket's request.
-        self._clients.pop(server).shutdown()
+        if server in self._clients:
+            self._clients.pop(server).shutdown()
 
 
 class ClientHandler(GearmanClientCommandHandler):  # type: ignore[misc]

@@ -128,6 +128,7 @@ class Worker(GearmanWorker):  # type: ignore[misc]
             return True
         if not self._outages.worth_trying(server, self._patience_seconds):
             return False
+        connection.connect_timeout_seconds = self._outages.patience_seconds(server, self._patience_seconds)
         try:
             with self._outages.trial(server):
                 self.establish_connection(connection)

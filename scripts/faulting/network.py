@@ -10,7 +10,7 @@ from jobs import Client
 from scripts.faulting.lab import Lab
 from scripts.faulting.model import Fault
 from scripts.faulting.proxy import Kind, Proxy, Trouble, http_answer, s3_answer
-from scripts.faulting.servers import CONNECT_SECONDS, DONE_SECONDS, recover
+from scripts.faulting.servers import CONNECT_SECONDS, DONE_SECONDS, HEARD_SECONDS, recover
 from workers.stack import Stack
 
 GROUP = "network"
@@ -122,7 +122,8 @@ def lasting(
     """A fault that lasts a while."""
     clips = CLIPS if find is store and not short else 0
     run = partial(last, find=find, trouble=trouble, seconds=seconds)
-    return Fault(name=name, group=GROUP, run=run, recovery_seconds=DONE_SECONDS, photos=LOAD, clips=clips, short=short)
+    recovery = HEARD_SECONDS if find is gearmand else DONE_SECONDS
+    return Fault(name=name, group=GROUP, run=run, recovery_seconds=recovery, photos=LOAD, clips=clips, short=short)
 
 
 def striking(name: str, find: Callable[[Wires], Proxy], trouble: Trouble, *, short: bool = False) -> Fault:

@@ -26,9 +26,12 @@ PAUSE_SECONDS = 0.3  # between two of them
 QUEUED = 10_000  # jobs that a job server loses at once
 CONNECT_SECONDS = 5.0  # promised: from a database's return to an answer
 RESUBMIT_SECONDS = 10.0  # promised: from a job server's return to every ticket in its queue
-# From a server's return to the end of a photo that is submitted then. A frontend lets a job server that hung be for up
-# to 16 s (`jobs.outages`), and a ticket that it keeps back is due after 30.
+# From a server's return to the end of a photo that is submitted then, and of all that waited. After an outage of the
+# ledger or the store, a job's next try may be half a minute away (`jobs.policy`).
 DONE_SECONDS = 40.0
+# The same of a job server that was there all the time and silent: frontends and sweeper notice within 6 s that it answers
+# again, and each ticket that was kept back comes with the sweeper's next recall. Twice that, for a busy machine.
+HEARD_SECONDS = 20.0
 LOAD = 100  # photos
 CANCELLED = frozenset({JobState.CANCELLED, JobState.DONE})
 
@@ -180,7 +183,7 @@ FAULTS = (
             name=f"{name} {way}",
             group=GROUP,
             run=partial(act, find=find, promise_seconds=promise_seconds),
-            recovery_seconds=DONE_SECONDS,
+            recovery_seconds=HEARD_SECONDS if name == "gearmand" else DONE_SECONDS,
             photos=LOAD,
             short=(name, way) == ("gearmand", "is killed"),
         )

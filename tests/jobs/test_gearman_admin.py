@@ -77,6 +77,21 @@ def test_a_lost_server_is_named_when_it_is_back(gearmand, wait_until):
     assert watch.reachable()
 
 
+def test_a_server_that_hangs_is_gone_though_its_connections_stand_and_is_named_when_it_answers_again(
+    gearmand, wait_until
+):
+    watch = BrokerWatch([gearmand.address], 0.3)
+    watch.returned()
+    gearmand.pause()
+
+    assert watch.returned() == []
+    assert not watch.reachable()
+
+    gearmand.resume()
+    wait_until(lambda: watch.returned() == [gearmand.address], seconds=10.0)
+    assert watch.reachable()
+
+
 def test_a_server_that_swallows_connections_is_waited_for_once_in_a_while(swallowing_address):
     watch = BrokerWatch([swallowing_address], 0.5)
     watch.returned()

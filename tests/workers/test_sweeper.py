@@ -120,7 +120,7 @@ def test_a_job_server_that_was_restarted_gets_everything_again(world):
 
 
 def test_what_a_frontend_kept_back_while_it_had_not_noticed_the_return_is_brought_soon(world, monkeypatch):
-    monkeypatch.setattr("workers.sweeper.NOTICED_SECONDS", 0.0)
+    monkeypatch.setattr("workers.sweeper.NOTICED_SECONDS", (0.0, 60.0))
     world.sweeper.sweep()
     late = world.submit(3)
 
@@ -129,12 +129,22 @@ def test_what_a_frontend_kept_back_while_it_had_not_noticed_the_return_is_brough
 
 
 def test_that_is_looked_after_once(world, monkeypatch):
-    monkeypatch.setattr("workers.sweeper.NOTICED_SECONDS", 0.0)
+    monkeypatch.setattr("workers.sweeper.NOTICED_SECONDS", (0.0, 60.0))
     world.sweeper.sweep()
     world.sweeper.sweep()
     world.submit(3)
 
     assert world.sweeper.sweep() == 0
+
+
+def test_that_is_looked_after_again_for_who_lets_a_server_be_that_hung(world, monkeypatch):
+    monkeypatch.setattr("workers.sweeper.NOTICED_SECONDS", (0.0, 0.0))
+    world.sweeper.sweep()
+    world.sweeper.sweep()
+    late = world.submit(3)
+
+    assert world.sweeper.sweep() == 3
+    assert world.queued == late
 
 
 def test_that_is_not_looked_after_before_everybody_can_have_noticed(world):
