@@ -38,15 +38,16 @@ def check_places(parent: bytes, boxes: Iterable[Place]) -> Sequence[Place]:
     Raises:
         Rejected: `corrupt_header`, one that must be alone is there twice, or one lies where it does not belong.
     """
-    once, met = ONCE.get(parent, NOWHERE), set[bytes]()
-    taken = []
+    once, met, taken = ONCE.get(parent, NOWHERE), set[bytes](), []
+    elsewhere = DESCRIBING - once - OFTEN.get(parent, NOWHERE)
     for box in boxes:
         kind = SAME.get(box.kind, box.kind)
-        if kind in DESCRIBING and kind not in once | OFTEN.get(parent, NOWHERE):
+        if kind in elsewhere:
             raise corrupt(f"A box {box.kind!r} lies in {parent!r}, where it does not belong.")
         if kind in met:
             raise corrupt(f"A second box {box.kind!r} in {parent!r}, which has but one.")
-        met |= once & {kind}
+        if kind in once:
+            met.add(kind)
         taken.append(box)
     return taken
 

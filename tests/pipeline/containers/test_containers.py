@@ -363,7 +363,7 @@ def test_the_cost_of_a_hostile_container_is_bounded(kind):
     with suppress(Rejected):
         parse_claims(reader, demuxer, LIMITS)
 
-    assert time.process_time() - began < 4.0
+    assert time.process_time() - began < 20.0  # it takes 1; who looked at each box again for each would take hours
     assert reader.left >= -1
     assert reader.left < MOST_READS
 
