@@ -16,7 +16,7 @@ from jobs.errors import Rejected
 from jobs.job import JobState
 from jobs.originals import Originals
 from scripts.darkroom.main import darkroom
-from scripts.darkroom.reproduce import spent_cpu
+from scripts.darkroom.reproduce import seconds_by_process, spent_cpu
 from scripts.sample import sample_photo
 from tests.acceptance.fleet import Fleet, wait_for
 
@@ -157,8 +157,9 @@ def test_the_cpu_of_a_process_below_is_seen():
     try:
         with spent_cpu() as cpu:
             wait_for(lambda: sum(psutil.Process(spinning.pid).cpu_times()[:2]) >= 0.4, 30)
+        most = sum(seconds_by_process().values())  # of all processes below, in all their lives
     finally:
         spinning.kill()
         spinning.wait()
 
-    assert 0.3 <= cpu.seconds <= 2.0
+    assert 0.3 <= cpu.seconds <= most
