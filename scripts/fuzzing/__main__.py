@@ -3,7 +3,7 @@
 An input is a finding if its parser raises anything but its refusals, takes more than five seconds or more than 2 GB.
 Findings are kept in var/fuzz/TARGET/findings, each with how to see it again. What reaches lines that no earlier input
 did is kept in var/fuzz/TARGET/reached, and with --keep the small of it in tests/fuzz/seeds, where every test run reads
-it. Exit statuses: 0 without a finding, 1 with one, 2 if the fuzzer is not to be had.
+it. Exit statuses: 0 without a finding, 1 with one, 2 if the fuzzer is not to be had or did not run on every target.
 """
 
 import argparse
@@ -37,6 +37,7 @@ class Result:
     target: str
     runs: int
     findings: Sequence[Path]
+    trouble: str = ""  # why it says nothing of the target: the fuzzer did not run
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -54,7 +55,17 @@ def main(arguments: Sequence[str]) -> int:
     if options.keep:
         for target in targets:
             kept.keep(target, reached_by(target), findings_of(target))
-    return int(any(result.findings for result in results))
+    return status(results)
+
+
+def status(results: Sequence[Result]) -> int:
+    """The exit status; what did not run is told."""
+    for result in results:
+        if result.trouble:
+            print(f"{result.target}: {result.trouble}", file=sys.stderr)
+    if any(result.findings for result in results):
+        return 1
+    return 2 if not results or any(result.trouble for result in results) else 0
 
 
 def parser() -> argparse.ArgumentParser:
@@ -75,6 +86,7 @@ def fuzz(target: Target, packages: Path, seconds: int) -> Result:
     for folder in (reached, findings):
         folder.mkdir(parents=True, exist_ok=True)
     kept.lay_out(target, reached)
+    known = set(findings.iterdir())
     limits = [f"-max_total_time={seconds}", f"-timeout={SLOW_SECONDS}", f"-rss_limit_mb={MOST_MB}"]
     options = [*limits, f"-max_len={target.longest}", f"-artifact_prefix={findings}/", "-close_fd_mask=1"]
     ended = subprocess.run(
@@ -87,9 +99,19 @@ def fuzz(target: Target, packages: Path, seconds: int) -> Result:
     )
     (findings.parent / "log").write_bytes(ended.stderr)
     runs = [int(one or other) for one, other in RUNS.findall(ended.stderr)]
-    if ended.returncode and not any(findings.iterdir()):
-        sys.exit(f"The fuzzer did not run on {target.name}; see {findings.parent / 'log'}.")
-    return Result(target=target.name, runs=max(runs, default=0), findings=sorted(findings.iterdir()))
+    found = sorted(findings.iterdir())
+    trouble = find_trouble(ended.returncode, max(runs, default=0), new_findings=len(set(found) - known))
+    told = f"{trouble}; see {findings.parent / 'log'}" if trouble else ""
+    return Result(target=target.name, runs=max(runs, default=0), findings=found, trouble=told)
+
+
+def find_trouble(returncode: int, runs: int, *, new_findings: int) -> str:
+    """Why a run says nothing, "" if it says something: libFuzzer fails with a finding, and else has tried inputs."""
+    if new_findings:
+        return ""
+    if returncode:
+        return f"the fuzzer ended with {returncode} and no finding"
+    return "" if runs else "the fuzzer tried no input"
 
 
 def reached_by(target: Target) -> Path:
