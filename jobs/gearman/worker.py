@@ -12,7 +12,7 @@ from gearman.errors import GearmanError
 from gearman.protocol import GEARMAN_COMMAND_WORK_COMPLETE
 from gearman.worker_handler import GearmanWorkerCommandHandler
 
-from jobs.errors import Rejected
+from jobs.errors import Rejected, Unavailable
 from jobs.gearman.connection import Connection
 from jobs.job import Ticket
 from jobs.outages import Outages
@@ -101,6 +101,8 @@ class Worker(GearmanWorker):  # type: ignore[misc]
             self.worker_abilities[task](decode(workload))
         except Rejected as error:
             log.warning("ticket.rejected", extra={"code": error.code, "reason": str(error)})
+        except Unavailable as error:  # the ledger brings the job again, unless its end was noted
+            log.warning("ticket.deferred", extra={"code": error.code, "reason": str(error)})
         except Exception:
             log.exception("ticket.failed", extra={"workload": workload[:80]})
 

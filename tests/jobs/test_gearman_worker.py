@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 from gearman.protocol import GEARMAN_COMMAND_WORK_COMPLETE
 
+from jobs.errors import LedgerUnavailable
 from jobs.gearman import Dispatcher, serve, survey
 from jobs.gearman.worker import Worker
 from jobs.job import Lane, Ticket
@@ -119,6 +120,21 @@ def test_a_function_that_raises_is_logged_and_the_next_ticket_runs(gearmand, wai
 
     assert [ticket.job_id for ticket in loop.ran] == [1, 2]
     assert [record.message for record in caplog.records if record.levelno == logging.ERROR] == ["ticket.failed"]
+
+
+def test_a_ledger_that_is_away_is_no_mistake_of_ours_and_the_next_ticket_runs(gearmand, wait_until, caplog):
+    def fail_at_first(ticket: Ticket) -> None:
+        if ticket.job_id == 1:
+            raise LedgerUnavailable("restarting")
+
+    send(gearmand, tickets(1, 2))
+
+    with Loop(fail_at_first).serving(gearmand.address) as loop:
+        wait_until(lambda: is_drained(gearmand))
+
+    assert [ticket.job_id for ticket in loop.ran] == [1, 2]
+    assert "ticket.deferred" in caplog.messages
+    assert not [record for record in caplog.records if record.levelno == logging.ERROR]
 
 
 def test_a_workload_that_is_no_ticket_is_logged_and_the_next_ticket_runs(gearmand, wait_until, caplog, raw_submit):
