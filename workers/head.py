@@ -81,6 +81,8 @@ class Head:
             outcome = attempt(job, self._services, self._settings.limits, check)
             self._settle(job, outcome, time.monotonic() - began)
             failpoints.reach("after_publish")
+        if not self._signals.times:
+            self._ready_hands()  # before another ticket is taken, which would wait for them behind what ended these
 
     def _ready_hands(self) -> None:
         """Have a renderer before a job is claimed: one that does not come up must not count against any photo."""
