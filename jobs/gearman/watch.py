@@ -8,8 +8,8 @@ from gearman.util import disambiguate_server_parameter
 from jobs.gearman.connection import Connection
 from jobs.outages import Outages
 
-# For which a lost server is asked whether it is back: less than anybody else waits (`jobs.outages`), so that it is asked
-# more often. Who has no ticket to bring may be wrong about it.
+# For which a lost server is asked whether it is back: less than others wait (`jobs.outages`), so that it is asked more
+# often. Who has no ticket to bring may be wrong about it.
 LOOK_SECONDS = 0.5
 
 

@@ -29,8 +29,8 @@ RESUBMIT_SECONDS = 10.0  # promised: from a job server's return to every ticket 
 # From a server's return to the end of a photo that is submitted then, and of all that waited. After an outage of the
 # ledger or the store, a job's next try may be half a minute away (`jobs.policy`).
 DONE_SECONDS = 40.0
-# The same of a job server that was there all the time and silent: frontends and sweeper notice within 6 s that it answers
-# again, and each ticket that was kept back comes with the sweeper's next recall. Twice that, for a busy machine.
+# The same of a job server that was there all the time and silent: frontends and sweeper notice within 6 s that it
+# answers again, and what was kept back comes with the sweeper's next recall. Twice that, for a busy machine.
 HEARD_SECONDS = 20.0
 LOAD = 100  # photos
 CANCELLED = frozenset({JobState.CANCELLED, JobState.DONE})
