@@ -16,6 +16,7 @@ from config import Settings
 from jobs.errors import Rejected
 from jobs.job import CLIP, PHOTO
 from jobs.s3 import checksum_text, connect_s3, error_code, store_errors
+from jobs.store_clock import StoreClock
 
 UPLOAD_SECONDS = 15 * 60  # long enough for a slow phone, short enough that a leaked address is soon worthless
 CHUNK_BYTES = 1 << 20
@@ -69,6 +70,7 @@ class Originals:
         self._bucket = settings.s3_bucket
         self._limits = {PHOTO: settings.limits.photo_bytes, CLIP: settings.limits.clip_bytes}
         self._s3 = connect_s3(settings)
+        StoreClock(self._s3)
 
     def presign(self, owner_id: int, size_bytes: int, content_type: str, function: str = PHOTO) -> PresignedUpload:
         """An upload of one original of this size and type, at a new key.

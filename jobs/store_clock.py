@@ -1,7 +1,8 @@
 """The store's time, by which requests to it are signed where this machine's clock is wrong.
 
 S3 refuses what seems to be signed a quarter of an hour too early or too late. A worker whose clock is wrong would take
-job after job and fail each; so it takes the time from the answer that refuses it.
+job after job and fail each, a frontend would store nothing and a janitor remove nothing; so each takes the time from the
+answer that refuses it.
 """
 
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+MOST_TRIES = 5  # of one call, should a store's answers tell another time each
 REFUSED = 403  # RequestTimeTooSkewed, or AccessDenied: Request has expired, Request is not valid yet
 MARGIN = timedelta(minutes=1)  # above a Date's resolution and an answer's way; S3 bears fifteen
 SIGNING_TIME = "timestamp"  # where botocore keeps it in a request's context
@@ -16,12 +18,16 @@ SIGNING_FORMAT = "%Y%m%dT%H%M%SZ"
 
 
 class StoreClock:
-    """The time by which one client signs: this machine's, until the store's answers tell better."""
+    """The time by which one client signs: this machine's, until the store's answers tell better.
+
+    What the client itself asks and is refused because of the time, it asks again at once.
+    """
 
     def __init__(self, client: Any) -> None:
         """`client` is boto3's; from now on it signs by this clock."""
         self._ahead = timedelta(0)  # of this machine's, the store's clock is
         client.meta.events.register("before-sign.s3", self._date)
+        client.meta.events.register("needs-retry.s3", self._try_again)
 
     def now(self) -> datetime:
         """The store's time, as far as is known."""
@@ -39,6 +45,13 @@ class StoreClock:
         """Have botocore sign this request by our clock, not its own."""
         if self._ahead:
             request.context = _Dated(request.context, signing_time=self.now().strftime(SIGNING_FORMAT))
+
+    def _try_again(self, response: tuple[Any, Any] | None, attempts: int, **_: Any) -> int | None:
+        """Have botocore sign and send a refused request again, after so many seconds; None: no need of ours."""
+        if response is None or attempts >= MOST_TRIES:
+            return None
+        answer, _parsed = response
+        return 0 if self.learn(answer.status_code, answer.headers) else None
 
 
 class _Dated(dict[str, Any]):
