@@ -24,7 +24,7 @@ from scripts.faulting.frontend import Acknowledged
 from scripts.faulting.lab import Lab
 from scripts.faulting.media import judge_folder
 from scripts.faulting.minutes import MINUTE, looking_each_minute
-from scripts.faulting.model import INVARIANTS, Fault, Tally
+from scripts.faulting.model import INVARIANTS, LONG, Fault, Tally
 from scripts.faulting.progress import Teller
 from scripts.faulting.runner import read, run, take_stock
 from scripts.faulting.table import FAULTS
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.list:
         print("\n".join(f"{fault.group:12} {fault.name}" for fault in chosen))
         return 0
-    with Lab.opened(options.seed) as lab:
+    with Lab.opened(options.seed, options.patience) as lab:
         tallies = soak(chosen, lab, options.minutes) if options.minutes else once_each(chosen, lab)
     return report(tallies, options)
 
@@ -54,8 +54,20 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="scripts/faults", description=__doc__)
     made.add_argument("--seed", type=int, default=DEFAULT_SEED, help="of order and parameters (%(default)s)")
     made.add_argument("--json", type=Path, metavar="FILE", help="keep the figures here")
-    made.add_argument("--only", nargs="+", metavar="NAME", help="faults whose name or group has one of these words")
+    made.add_argument(
+        "--only",
+        nargs="+",
+        metavar="NAME",
+        help="faults whose name or group has one of these words; those of the group `long` only so, by all of it",
+    )
     made.add_argument("--list", action="store_true", help="name the faults, and leave")
+    made.add_argument(
+        "--patience",
+        type=float,
+        default=1.0,
+        metavar="X",
+        help="so many times what is promised in seconds, for a machine that is busy",
+    )
     made.add_argument("--short", action="store_true", help="a few of each group")
     made.add_argument("--allow-skips", action="store_true", help="a fault that is not to be had here fails nothing")
     made.add_argument("--minutes", type=float, metavar="M", help="go on for so long, with faults at random")
@@ -64,9 +76,18 @@ def parser() -> argparse.ArgumentParser:
 
 
 def choose(only: Sequence[str] | None, *, short: bool) -> list[Fault]:
-    """The faults that were asked for."""
+    """The faults that were asked for. Without a word these are all but the long ones."""
     wanted = [fault for fault in FAULTS if fault.short or not short]
-    return [fault for fault in wanted if not only or any(word in f"{fault.group} {fault.name}" for word in only)]
+    if not only:
+        return [fault for fault in wanted if fault.group != LONG]
+    return [fault for fault in wanted if any(is_meant(fault, word) for word in only)]
+
+
+def is_meant(fault: Fault, word: str) -> bool:
+    """Whether a word of the command line means this fault; a long one has to be spelled out."""
+    if fault.group == LONG:
+        return word in (fault.group, fault.name)
+    return word in f"{fault.group} {fault.name}"
 
 
 def shuffled(faults: Iterable[Fault], dice: random.Random) -> list[Fault]:

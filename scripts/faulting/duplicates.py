@@ -1,9 +1,13 @@
 """What is asked for twice, what is done by two at once, and the photo that kills whoever looks at it."""
 
+import time
+from collections.abc import Sequence
 from dataclasses import replace
+from statistics import quantiles
 
 from jobs.gearman import Dispatcher
 from jobs.job import JobState
+from scripts.faulting.books import asking, read_rows
 from scripts.faulting.frontend import DEAD, Acknowledged, small_photo
 from scripts.faulting.hosts import ENOUGH_BYTES, large_photo
 from scripts.faulting.lab import Lab
@@ -11,6 +15,11 @@ from scripts.faulting.model import BrokenPromiseError, Fault
 from scripts.faulting.programs import wait_for
 
 GROUP = "duplicates"
+WORKERS = 3  # two may be without hands at once: the next attempt comes while the last one's worker starts new ones
+OTHERS = 150  # photos, of which one may be slower than their p99
+BETWEEN_SECONDS = 0.15  # two of them: one worker keeps up alone, else the queue is measured and not the poison
+SLOWER = 2.0  # times their usual p99, that others may take beside a poisonous photo
+ANYWAY_SECONDS = 1.0  # of p99 that nobody minds: twice the few hundredths of an idle machine is noise on a busy one
 TICKETS = 50
 STEP_SECONDS = 30.0
 DEAD_SECONDS = 60.0
@@ -68,17 +77,39 @@ def same_key(lab: Lab) -> None:
 
 def poison(lab: Lab) -> None:
     """Submit a photo that ends every renderer; it must be dead after three, and the others not wait for it."""
-    lab.staff(environment={"DARKROOM_LIMIT_PHOTO_MEMORY_BYTES": str(ENOUGH_BYTES)})
+    lab.staff(photo=WORKERS, environment={"DARKROOM_LIMIT_PHOTO_MEMORY_BYTES": str(ENOUGH_BYTES)})
+    usual = p99_seconds(lab, arrive(lab))
     poisoned = lab.frontend.submit(lab.frontend.upload(large_photo(lab.dice)), DEAD)
     lab.strike()
+    others = p99_seconds(lab, arrive(lab))
     status = lab.frontend.client.wait(poisoned.receipt.job_id, DEAD_SECONDS)
     if (status.state, status.attempts) != (JobState.DEAD, ATTEMPTS):
         raise BrokenPromiseError(f"a poisonous photo was {status.state} after {status.attempts} attempts")
+    if others > lab.patience * max(SLOWER * usual, ANYWAY_SECONDS):
+        raise BrokenPromiseError(f"beside a poisonous photo, others' p99 was {others:.2f} s, and without {usual:.2f} s")
+
+
+def arrive(lab: Lab) -> list[Acknowledged]:
+    """Photos one after another, at a pace that one worker keeps up with."""
+    answered = []
+    for _ in range(OTHERS):
+        answered.append(lab.photo())
+        time.sleep(BETWEEN_SECONDS)
+    return answered
+
+
+def p99_seconds(lab: Lab, answered: Sequence[Acknowledged]) -> float:
+    """The 99th percentile of these jobs' times, from submit to end by the ledger's clock."""
+    lab.settle(STEP_SECONDS)
+    with asking(lab.stack) as ask:
+        jobs = read_rows(ask, [one.receipt.job_id for one in answered], ()).jobs
+    times = [(job.finished_at - job.submitted_at).total_seconds() for job in jobs if job.finished_at]
+    return quantiles(times, n=100)[-1]
 
 
 FAULTS = (
     Fault(name="fifty tickets of one job", group=GROUP, run=many_tickets, short=True),
     Fault(name="two workers on one job", group=GROUP, run=two_workers),
     Fault(name="same key while running", group=GROUP, run=same_key),
-    Fault(name="poisonous photo", group=GROUP, run=poison, photos=40),
+    Fault(name="poisonous photo", group=GROUP, run=poison, photos=0),
 )

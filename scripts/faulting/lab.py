@@ -40,10 +40,11 @@ class Lab:
     follows the events; `pool` is what `staff` started last.
     """
 
-    def __init__(self, stack: Stack, receiver: Receiver, folder: Path, seed: int) -> None:
+    def __init__(self, stack: Stack, receiver: Receiver, folder: Path, seed: int, patience: float) -> None:
         self.stack = stack
         self.receiver = receiver
         self.folder = folder  # for whatever a fault writes
+        self.patience = patience  # how many times the seconds are that count as promised
         self.dice = random.Random(seed)  # noqa: S311 - the same faults for the same seed
         self._numbers = count(1)
         self.frontend = Frontend(Client(stack.settings), self._numbers)
@@ -58,7 +59,7 @@ class Lab:
 
     @classmethod
     @contextmanager
-    def opened(cls, seed: int) -> Iterator["Lab"]:
+    def opened(cls, seed: int, patience: float = 1.0) -> Iterator["Lab"]:
         """A lab on servers of its own, all gone afterwards. Raises MissingProgramError."""
         folder = Path(tempfile.mkdtemp(prefix="darkroom-faults-"))
         folder.chmod(0o755)  # the servers' user passes through
@@ -66,7 +67,7 @@ class Lab:
         try:
             stack.up()
             with receiving() as receiver:
-                lab = cls(stack, receiver, folder, seed)
+                lab = cls(stack, receiver, folder, seed, patience)
                 try:
                     yield lab
                 finally:

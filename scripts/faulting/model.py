@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from scripts.faulting.lab import Lab
 
 PROMISE_SECONDS = 30.0  # within which a job that a fault struck runs again and ends, at worst
+LONG = "long"  # the group of faults that take many minutes: they are run for their name's or their group's sake alone
 KILLS = "kills"  # the group of faults that kill a worker: recovery is promised of these
 INVARIANTS = "invariants"  # the group of what is no fault: a look at everything until now
 

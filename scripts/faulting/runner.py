@@ -31,12 +31,16 @@ def run(fault: Fault, lab: Lab) -> Tally:
     began = time.monotonic()
     skipped, findings = happen(fault, lab)
     if not skipped:
-        findings += restore(lab, fault.recovery_seconds + PATIENCE_SECONDS)
+        findings += restore(lab, lab.patience * fault.recovery_seconds + PATIENCE_SECONDS)
     acknowledged = lab.frontend.acknowledged
     tally = take_stock(fault.name, fault.group, acknowledged, read(lab, acknowledged), lab.struck_at)
     tally = replace(tally, recoveries_seconds=(*tally.recoveries_seconds, *lab.recoveries_seconds))
     times = sorted({*tally.recoveries_seconds, *tally.waits_seconds}, reverse=True)
-    late = [f"{seconds:.1f} s until a job ended" for seconds in times[:SHOWN] if seconds > fault.recovery_seconds]
+    late = [
+        f"{seconds:.1f} s until a job ended"
+        for seconds in times[:SHOWN]
+        if seconds > lab.patience * fault.recovery_seconds
+    ]
     return replace(
         tally,
         skipped=skipped,

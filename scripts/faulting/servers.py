@@ -12,7 +12,7 @@ from jobs.gearman import survey
 from jobs.job import PHOTO, JobState
 from scripts.faulting.frontend import Acknowledged, persist
 from scripts.faulting.lab import Lab
-from scripts.faulting.model import BrokenPromiseError, Fault
+from scripts.faulting.model import LONG, BrokenPromiseError, Fault
 from scripts.faulting.programs import wait_for
 from workers.stack import Server
 from workers.stack.processes import recall
@@ -21,8 +21,8 @@ GROUP = "servers"
 BEFORE_SECONDS = 1.0  # of load before the fault
 AWAY_SECONDS = 4.0  # between a server's death and its next start
 HUNG_SECONDS = 16.0  # above a ledger call's 12 s, a silent job server's 5 s, and a connection's 3 s
-LONG_SECONDS = 40.0  # for which the job server is away, and uploads go on
-PAUSE_SECONDS = 0.3  # between two of them
+AWAY_LONG_SECONDS = 40.0  # for which the job server is away, and uploads go on, one each 0.3 s
+AWAY_LONGEST_SECONDS = 600.0  # as promised, one each two seconds: what is tried is the patience, not the number
 QUEUED = 10_000  # jobs that a job server loses at once
 CONNECT_SECONDS = 5.0  # promised: from a database's return to an answer
 RESUBMIT_SECONDS = 10.0  # promised: from a job server's return to every ticket in its queue
@@ -85,15 +85,15 @@ def lose_queue(lab: Lab) -> None:
     lab.wait_for_workers(len(heads))
 
 
-def stay_away(lab: Lab) -> None:
+def stay_away(lab: Lab, seconds: float, pause_seconds: float) -> None:
     """Leave the job server away for long. What is uploaded meanwhile is accepted, and queued on its return."""
     heads = lab.staff().heads()
     lab.stack.gearmand.kill()
-    end, accepted = time.monotonic() + LONG_SECONDS, 0
+    end, accepted = time.monotonic() + seconds, 0
     while time.monotonic() < end:
         lab.photo()
         accepted += 1
-        time.sleep(PAUSE_SECONDS)
+        time.sleep(pause_seconds)
     for head in heads:
         head.suspend()  # lest they take what is counted
     lab.stack.gearmand.start()
@@ -108,6 +108,7 @@ def recover(lab: Lab, promise_seconds: float) -> None:
     lab.strike()
     began = time.monotonic()
     answered = lab.photo()
+    promise_seconds *= lab.patience
     if (seconds := time.monotonic() - began) > promise_seconds:
         raise BrokenPromiseError(
             f"a submit was answered {seconds:.1f} s after the return, not in {promise_seconds:g} s"
@@ -124,6 +125,7 @@ def measure(
         BrokenPromiseError: longer than was promised.
     """
     began = time.monotonic() if since is None else since
+    promise_seconds *= lab.patience
     wait_for(condition, 3 * promise_seconds, what)
     seconds = time.monotonic() - began
     lab.recoveries_seconds.append(seconds)
@@ -191,5 +193,13 @@ FAULTS = (
         for way, act in WAYS
     ),
     Fault(name=f"gearmand is killed with {QUEUED:,} queued", group=GROUP, run=lose_queue, photos=0),
-    Fault(name=f"gearmand is away for {LONG_SECONDS:g} s", group=GROUP, run=stay_away, photos=0),
+    *(
+        Fault(
+            name=f"gearmand is away for {seconds:g} s",
+            group=group,
+            run=partial(stay_away, seconds=seconds, pause_seconds=pause_seconds),
+            photos=0,
+        )
+        for seconds, pause_seconds, group in ((AWAY_LONG_SECONDS, 0.3, GROUP), (AWAY_LONGEST_SECONDS, 2.0, LONG))
+    ),
 )

@@ -1,4 +1,7 @@
-"""The short form of `scripts/faults` on real servers, with a fault of each kind."""
+"""The short form of `scripts/faults` on real servers, with a fault of each kind.
+
+Whether what is promised in seconds is kept, `scripts/faults` judges, on a machine that has nothing else to do.
+"""
 
 import json
 import os
@@ -29,6 +32,14 @@ def test_faults_are_chosen_by_a_part_of_their_group_or_name():
     assert len(choose(None, short=True)) < len(FAULTS)
 
 
+def test_a_fault_that_takes_many_minutes_is_run_only_if_it_is_spelled_out():
+    long = {"gearmand is away for 600 s"}
+
+    assert not long & {fault.name for fault in (*choose(None, short=False), *choose(["gearmand"], short=False))}
+    assert {fault.name for fault in choose(["long"], short=False)} == long
+    assert {fault.name for fault in choose([*long], short=False)} == long
+
+
 def test_the_same_seed_gives_the_same_order():
     import random
 
@@ -43,7 +54,7 @@ def test_nothing_is_lost_half_published_or_done_twice_whatever_happens(tmp_path)
     if not shutil.which("gearmand"):
         pytest.skip("no gearmand: scripts/setup installs it")
     file = tmp_path / "figures.json"
-    command = [sys.executable, "-m", "scripts.faulting", "--short", "--json", str(file)]
+    command = [sys.executable, "-m", "scripts.faulting", "--short", "--patience", "4", "--json", str(file)]
 
     ended = subprocess.run(
         command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, timeout=LONGEST_SECONDS, check=False
