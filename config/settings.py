@@ -12,6 +12,9 @@ from config.limits import Limits
 
 PREFIX = "DARKROOM_"
 ENV_FILE = PREFIX + "ENV_FILE"
+OTHERS = frozenset(
+    PREFIX + name for name in ("ENV_FILE", "DIR", "FAILPOINTS", "CORPUS", "LOOKS_ORACLE")
+)  # names of ours that are no settings: of the command, of its trials and of its tests
 SCRATCH = Path(tempfile.gettempdir()) / f"darkroom-{os.geteuid()}"
 SANDBOXES = ALLOWED, REQUIRED = "allowed", "required"
 LOCAL_STACK = Path(__file__).resolve().parent.parent / "var" / "darkroom.env"
@@ -63,6 +66,12 @@ class Settings:
         file = file or Path(environ.get(ENV_FILE, LOCAL_STACK))
         given = environ if PREFIX + "DATABASE_URL" in environ else {**read_environment_file(file), **environ}
         return cls(**_typed(cls, PREFIX, given), limits=Limits(**_typed(Limits, PREFIX + "LIMIT_", given)))
+
+
+def setting_names() -> frozenset[str]:
+    """The environment variables that are read."""
+    settings = {PREFIX + setting.name.upper() for setting in fields(Settings) if setting.name != "limits"}
+    return frozenset(settings | {PREFIX + "LIMIT_" + limit.name.upper() for limit in fields(Limits)} | OTHERS)
 
 
 def read_environment_file(file: Path) -> dict[str, str]:

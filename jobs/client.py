@@ -125,11 +125,11 @@ class Client:
 
         Raises:
             Rejected: `unknown_function`, `unknown_ladder`, `unknown_rendition`, `unknown_lane`, `unknown_look`,
-                `bad_recipe` (also for a photo with a cut), `bad_owner`, `bad_key`, `foreign_original` if the source key
-                is none of this owner's, `unknown_media`, `wrong_function` if the media is a clip and this a photo, or
-                the other way round, `key_reused` if the key belongs to a job on another original or with another
-                recipe, `quarantined` if these bytes have killed renderers, `media_deleted`, or `original_removed`:
-                then upload the file again.
+                `bad_recipe` (also for a photo with a cut, or a cover outside it), `bad_owner`, `bad_key`,
+                `foreign_original` if the source key is none of this owner's, `unknown_media`, `wrong_function` if the
+                media is a clip and this a photo, or the other way round, `key_reused` if the key belongs to a job on
+                another original or with another recipe, `quarantined` if these bytes have killed renderers,
+                `media_deleted`, or `original_removed`: then upload the file again.
         """
         find_ladder(ladder, function)
         if sha256:

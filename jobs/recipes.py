@@ -1,5 +1,6 @@
 """Recipes in the house's own words: what is wrong with one is Rejected."""
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -23,9 +24,14 @@ def read_recipe(recipe: Mapping[str, Any] | Recipe, own_looks: Iterable[str] | N
 
 
 def check_cut(recipe: Recipe, function: str) -> None:
-    """Raise Rejected `bad_recipe` for a photo's recipe that cuts something out in time."""
-    if function != CLIP and recipe.cut != Cut():
+    """Raise Rejected `bad_recipe` for a photo's recipe that cuts something out in time, or a cover that it cuts off."""
+    cut = recipe.cut
+    if function != CLIP and cut != Cut():
         raise Rejected("bad_recipe", f"cut: it is for clips, and this was submitted as a {function}")
+    end = math.inf if cut.end is None else cut.end
+    if cut.cover is not None and not cut.start <= cut.cover <= end:
+        kept = f"from {cut.start:g} s " + ("on" if cut.end is None else f"to {cut.end:g} s")
+        raise Rejected("bad_recipe", f"cut.cover: {cut.cover:g} s lies outside what the cut keeps, {kept}")
 
 
 def own_look(recipe: Recipe) -> str | None:

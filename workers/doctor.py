@@ -10,10 +10,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import closing
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import StrEnum
 from functools import partial
 from importlib import metadata
@@ -23,7 +24,7 @@ import psutil
 import psycopg2
 from psycopg2.extensions import parse_dsn
 
-from config.settings import LOCAL_STACK, REQUIRED, SCRATCH, MisconfiguredError, Settings
+from config.settings import LOCAL_STACK, PREFIX, REQUIRED, SCRATCH, MisconfiguredError, Settings, setting_names
 from jobs import migrate
 from jobs.errors import DarkroomError
 from jobs.gearman import survey
@@ -101,8 +102,11 @@ class Finding:
     remedy: str | None = None
 
 
-def check_all(settings: Settings | None) -> list[Finding]:
-    """Check this machine, and the servers if it is known where they are. Takes a few seconds."""
+def check_all(settings: Settings | None, environ: Mapping[str, str] = os.environ) -> list[Finding]:
+    """Check this machine, and the servers if it is known where they are. Takes a few seconds.
+
+    `environ` is where settings were looked for.
+    """
     machine = [
         python(sys.version_info[:3]),
         *(package(name, pinned_versions()) for name in MODULES),
@@ -116,7 +120,7 @@ def check_all(settings: Settings | None) -> list[Finding]:
         scratch(Path(settings.scratch_dir if settings else SCRATCH), settings.scratch_reserve_bytes if settings else 0),
         memory(psutil.virtual_memory().available),
     ]
-    return [*machine, *(servers(settings) if settings else [NOT_CONFIGURED])]
+    return [*machine, *strange_settings(environ), *(servers(settings) if settings else [NOT_CONFIGURED])]
 
 
 NOT_CONFIGURED = Finding(
@@ -125,6 +129,15 @@ NOT_CONFIGURED = Finding(
     found="it is not known where the servers are",
     remedy="Start the local stack with `darkroom up`, or set DARKROOM_DATABASE_URL and its like.",
 )
+
+
+def strange_settings(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Variables with our prefix that nobody reads, as mistyped ones."""
+    known = setting_names()
+    for name in sorted(name for name in environ if name.startswith(PREFIX) and name not in known):
+        nearest = get_close_matches(name, sorted(known), n=1)
+        remedy = f"Perhaps {nearest[0]} was meant." if nearest else "Remove it, or look for its name in the README."
+        yield judge(name, "no setting of this version: nobody reads it", warn=True, remedy=remedy)
 
 
 def python(version: Sequence[int]) -> Finding:

@@ -131,9 +131,16 @@ class Failure(click.ClickException):
 
 def sentence(error: Exception) -> str:
     """What a person is told: in one line, with what to do where the error itself does not know."""
-    told = " ".join(str(error).split())
+    told = " ".join((spelled(error) if isinstance(error, OSError) else str(error)).split())
     remedy = " `darkroom doctor` says what does not answer; `darkroom up` starts what runs on this machine."
     return told + remedy if isinstance(error, Unavailable) else told
+
+
+def spelled(error: OSError) -> str:
+    """The system's error without its number, with what to do about a file."""
+    if not (error.filename and error.strerror):
+        return str(error)
+    return f"{str(error.filename)!r} cannot be read or written: {error.strerror}. Name another place, or mend this one."
 
 
 def exit_code(error: Exception) -> int:

@@ -9,6 +9,7 @@ from click.core import ParameterSource
 from rich.table import Table
 
 from config import MisconfiguredError
+from config.settings import read_environment_file
 from jobs.errors import BrokerUnavailable, LedgerUnavailable
 from jobs.gearman import JobServer, survey
 from scripts.darkroom.app import App, Failure, json_option, print_json
@@ -101,11 +102,13 @@ def status(app: App, *, as_json: bool) -> None:
 @click.pass_obj
 def doctor(app: App, *, as_json: bool) -> None:
     """Check every dependency, server, permission and limit, each with its remedy. Exit code 1 if one fails."""
+    environ = os.environ if app.environ is None else app.environ
     try:
+        environ = {**read_environment_file(app.environment_file), **environ}
         settings = app.settings
     except MisconfiguredError:
         settings = None  # the findings say so
-    findings = check_all(settings)
+    findings = check_all(settings, environ)
     if as_json:
         print_json(findings)
     else:

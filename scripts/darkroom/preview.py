@@ -19,7 +19,9 @@ WIDEST = 8192  # pixels
 @click.argument("photo", type=PHOTO)
 @edit_options
 @cut_options
-@click.option("-o", "--out", type=OutFile(), help="Where to.  [default: the photo's name, the look's, .jpg]")
+@click.option(
+    "-o", "--out", type=OutFile(".jpg", ".jpeg"), help="Where to.  [default: the photo's name, the look's, .jpg]"
+)
 @click.option(
     "--width",
     default=LADDERS["standard"][0].width,

@@ -238,3 +238,24 @@ def test_a_bucket_that_is_not_there_fails_with_what_to_do(stack):
     bad = [finding for finding in findings if finding.verdict is not OK]
     assert [finding.name for finding in bad] == ["bucket nobodys"]
     assert "create the bucket" in bad[0].found
+
+
+def test_a_mistyped_setting_is_told_with_the_name_that_may_have_been_meant():
+    known = {
+        "DARKROOM_LEASE_SECONDS": "15",
+        "DARKROOM_LIMIT_PIXELS": "7",
+        "DARKROOM_DIR": "/x",
+        "DARKROOM_FAILPOINTS": "",
+    }
+    assert list(doctor.strange_settings(known | {"HOME": "/"})) == []
+
+    (near,) = doctor.strange_settings(known | {"DARKROOM_LIMIT_PIXLES": "7"})
+    (far,) = doctor.strange_settings({"DARKROOM_QQQQQQQQQQQQQQQQQ": "7"})
+
+    assert (near.name, near.verdict) == ("DARKROOM_LIMIT_PIXLES", WARN)
+    assert near.remedy == "Perhaps DARKROOM_LIMIT_PIXELS was meant."
+    assert (far.verdict, "README" in far.remedy) == (WARN, True)
+
+
+def test_the_doctor_looks_for_mistyped_settings():
+    assert verdicts(doctor.check_all(None, {"DARKROOM_SANDBOXX": "required"}))["DARKROOM_SANDBOXX"] is WARN

@@ -156,7 +156,7 @@ def is_red(file):
         (["--trim", "2-"], False),
         (["--cover", 1.5], True),
         (["--cover", 0], False),
-        (["--trim", "1-2", "--cover", 0], True),
+        (["--trim", "1-2", "--cover", 1], True),
     ],
 )
 def test_of_a_clip_a_frame_is_shown_that_the_cut_keeps(clip, options, red):
@@ -196,6 +196,28 @@ def test_before_and_after_of_a_clip_are_one_frame(clip, inverted):
 
 def test_what_lies_outside_a_clip_is_refused_with_the_range(clip):
     assert "leaves nothing of 3.00 s" in run(clip, "--trim", "8-9", code=1)
+
+
+@pytest.mark.parametrize(
+    ("trim", "inside", "outside", "kept"),
+    [("1-2", 2, 2.01, "from 1 s to 2 s"), ("1-2", 1, 0.99, "from 1 s to 2 s"), ("1-", 1, 0, "from 1 s on")],
+)
+def test_a_cover_that_the_cut_leaves_out_is_refused(clip, trim, inside, outside, kept):
+    run(clip, "--trim", trim, "--cover", inside)
+
+    told = run(clip, "--trim", trim, "--cover", outside, code=1)
+    assert f"cut.cover: {outside:g} s lies outside what the cut keeps, {kept}" in told
+
+
+def test_no_other_kind_of_file_is_written_than_its_name_says(photo):
+    assert "is to be a .jpg" in run(photo, "-o", "preview.png", code=2)
+
+
+def test_a_file_that_cannot_be_written_is_named_without_an_errors_number(photo):
+    told = run(photo, "-o", "/proc/preview.jpg", code=1)
+
+    assert "'/proc/preview.jpg' cannot be read or written: No such file or directory." in told
+    assert "Errno" not in told
 
 
 @pytest.mark.parametrize("options", [["--trim", "0-1"], ["--cover", 0], ["--mute"]])
