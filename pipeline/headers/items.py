@@ -121,6 +121,8 @@ def _read_places(iloc: memoryview | None) -> dict[int, Place]:
         fields.take(2)  # which other file, if not this one
         base, count = fields.take(base_size), fields.take(2)
         links = _add(links, count)
+        if count > 1 and not offset_size + length_size:
+            raise corrupt(f"Item {item} lies in {count} places, of which nothing is said.")
         extents = [fields.take_all(index_size, offset_size, length_size) for _ in range(count)]
         places[item] = Place(method, tuple((base + offset, length) for _, offset, length in extents))
     return places

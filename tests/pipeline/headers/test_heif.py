@@ -310,3 +310,16 @@ def test_what_describes_a_picture_is_there_but_once(kind):
 
 def test_there_may_be_several_lists_of_properties():
     assert read(doubled(SEQUENCE, b"ipma")).frames == 4
+
+
+def with_extents(count: int) -> bytes:
+    """A picture that lies in so many places, of which neither where nor how long is said: in all of the file."""
+    whole = making.heic()
+    start, end = box_at(whole, b"iloc")
+    unsaid = making.full(b"iloc", 0, 0, bytes(2), struct.pack(">HHHH", 1, 1, 0, count))
+    return whole[:start] + unsaid + making.box(b"free", bytes(end - start - len(unsaid) - 8)) + whole[end:]
+
+
+def test_an_item_lies_not_in_many_places_of_which_nothing_is_said():
+    assert read(with_extents(1)).width == 7
+    assert {refusal_of(with_extents(count)) for count in (2, 0xFFFF)} == {"corrupt_header"}
