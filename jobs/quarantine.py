@@ -1,4 +1,7 @@
-"""Originals that kill renderers: the deaths are counted by content, and after the third no renderer sees it again."""
+"""Originals that kill renderers: the deaths are counted by content, and after the third no renderer sees it again.
+
+Every death is kept, and only those count that accuse the original: what its host may have done to it bans no good file.
+"""
 
 import logging
 import re
@@ -13,9 +16,12 @@ from typing import Protocol
 from jobs.errors import DarkroomError, LedgerUnavailable, Rejected
 from jobs.job import Crash, Job
 
-DEATHS = 3  # put an original into quarantine, over all jobs and owners
+DEATHS = 3  # that accuse it put an original into quarantine, over all jobs and owners
 LIST_SECONDS = 3.0  # for which a process goes by the list that it has
 LONGEST_LIST = 10_000  # hashes, a megabyte; beyond that each original is asked for by itself
+OWN_LIMITS = frozenset({"cpu", "memory"})  # of a renderer; the wall clock and a stall may be a busy host's doing
+# What a process does to itself. A bare SIGKILL is the kernel's, which is short of memory, or somebody's.
+FAULTS = frozenset({"SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT", "SIGSYS", "SIGTRAP", "SIGXCPU", "SIGXFSZ"})
 SHORT_HASH = 12  # characters, to show: two of a million originals share them with a chance of 1 in 500
 
 log = logging.getLogger(__name__)
@@ -39,7 +45,7 @@ class Death:
 
 @dataclass(frozen=True, kw_only=True)
 class Quarantined:
-    """An original that no renderer is to see. `deaths` are those that count, oldest first."""
+    """An original that no renderer is to see. `deaths` are those that count, oldest first: see `accuses`."""
 
     sha256: str
     since: datetime
@@ -55,7 +61,7 @@ class Quarantine(Protocol):
     def note(self, job: Job, sha256: str, crash: Crash, release: str) -> bool:
         """Note a death over the original of this hash, once per job and fence. Whether that is in quarantine now.
 
-        `release` is Darkroom's on this host. The third death that counts brings the quarantine.
+        `release` is Darkroom's on this host. The third death that counts brings the quarantine: see `accuses`.
         """
 
     def refuse(self, job: Job, sha256: str) -> bool:
@@ -124,7 +130,7 @@ class Gate:
         except DarkroomError as error:
             log.warning("crash.unnoted", extra=facts | {"reason": str(error)})
             return
-        log.warning("original.quarantined" if held else "crash.noted", extra=facts)
+        log.warning("original.quarantined" if held else "crash.noted", extra=facts | {"accuses": accuses(crash)})
         if held:
             self._held |= {sha256}
 
@@ -160,6 +166,16 @@ class Cause:
             return True
         version = crash.libraries.get(self.library)
         return version is not None and (self.before is None or is_before(version, self.before))
+
+
+def accuses(crash: Crash) -> bool:
+    """Whether a death counts: a fault, a limit of the renderer's own, or an end or an answer of its own making.
+
+    Migration 0010 says the same in SQL.
+    """
+    if crash.limit is not None:
+        return crash.limit in OWN_LIMITS
+    return crash.signal is None or crash.signal in FAULTS
 
 
 def of_cause(entries: Sequence[Quarantined], cause: Cause) -> list[Quarantined]:

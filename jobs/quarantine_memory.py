@@ -6,7 +6,7 @@ from datetime import datetime
 
 from jobs.job import Crash, Job, JobState
 from jobs.memory import MemoryLedger
-from jobs.quarantine import DEATHS, Death, Quarantined
+from jobs.quarantine import DEATHS, Death, Quarantined, accuses
 
 ENDED = {"quarantined", "renderer_died", "encoder_died"}  # codes of jobs that an original ended
 
@@ -81,7 +81,7 @@ class MemoryQuarantine:
             released = sorted(set(hashes) & self._since.keys())
             for sha256 in released:
                 del self._since[sha256]
-                for death in self._counted(sha256):
+                for death in self._unreleased(sha256):
                     gone = replace(death, released_at=self._tables.clock())
                     self._deaths[death.job_id, death.fence] = gone
             return released
@@ -94,6 +94,9 @@ class MemoryQuarantine:
             return [job_id for job_id in sorted(died | refused) if self._is_stranded(job_id)]
 
     def _counted(self, sha256: str) -> list[Death]:
+        return [death for death in self._unreleased(sha256) if accuses(death.crash)]
+
+    def _unreleased(self, sha256: str) -> list[Death]:
         return [death for death in self._deaths.values() if death.sha256 == sha256 and death.released_at is None]
 
     def _entry(self, sha256: str) -> Quarantined:

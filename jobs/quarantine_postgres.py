@@ -19,7 +19,7 @@ SELECT since, {death}
 FROM (SELECT sha256, since FROM darkroom.quarantine WHERE released_at IS NULL {which}
       ORDER BY since DESC, sha256 LIMIT %s) q
 JOIN darkroom.crashes c USING (sha256)
-WHERE c.released_at IS NULL
+WHERE c.accuses AND c.released_at IS NULL
 ORDER BY since DESC, sha256, died_at
 """
 DEATHS = "SELECT {death} FROM darkroom.crashes c WHERE sha256 = decode(%s, 'hex') ORDER BY died_at"

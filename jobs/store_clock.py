@@ -1,7 +1,7 @@
 """The store's time, by which requests to it are signed where this machine's clock is wrong.
 
 S3 refuses what seems to be signed a quarter of an hour too early or too late. A worker whose clock is wrong would take
-job after job and fail each, a frontend would store nothing and a janitor remove nothing; so each takes the time from the
+job after job and fail each, a frontend store nothing, a janitor remove nothing; so each takes the time from the
 answer that refuses it.
 """
 

@@ -19,9 +19,9 @@ import urllib3
 from jobs import failpoints
 from jobs.errors import Rejected, StoreUnavailable, WrongBytes
 from jobs.s3 import checksum_text, crc32_of, store_errors
+from jobs.store_clock import StoreClock
 from pipeline.openfile import PIECE_BYTES, OpenFile
 from pipeline.services import Listed, StoredObject
-from jobs.store_clock import StoreClock
 
 THREADS = 5  # more gain nothing for a handful of renditions
 PAUSES_SECONDS = (0.1, 0.2, 0.4, 0.8)  # before each further attempt, jittered

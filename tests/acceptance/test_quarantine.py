@@ -70,7 +70,7 @@ def test_three_deaths_over_two_owners_keep_an_original_out_until_it_is_released(
         lambda: frontend.upload(9, photo, key="k"),
         lambda: frontend.submit(9, f"o/9/{'0' * 32}", sha256=sha256.upper()),
     ):
-        with pytest.raises(Rejected, match="3 times, the last by SIGKILL") as error:
+        with pytest.raises(Rejected, match="3 times, the last by SIGSEGV") as error:
             refused()
         assert error.value.code == "quarantined"
     (tmp_path / "photo.jpg").write_bytes(photo)
@@ -85,7 +85,7 @@ def test_three_deaths_over_two_owners_keep_an_original_out_until_it_is_released(
     (entry,) = read(run("quarantine", "list", "--json"))
     assert (entry["sha256"], len(entry["deaths"])) == (sha256, 3)
     assert {death["owner_id"] for death in entry["deaths"]} == {"7", "8"}
-    answer = read(run("quarantine", "release", "--signal", "SIGKILL", "--retry", "--yes", "--json"))
+    answer = read(run("quarantine", "release", "--signal", "SIGSEGV", "--retry", "--yes", "--json"))
     jobs = [*receipts, third]
     assert (answer["released"], answer["retried"]) == ([sha256], sorted(str(receipt.job_id) for receipt in jobs))
     for receipt in jobs:
@@ -97,10 +97,10 @@ def test_what_an_operator_reads_and_types(fleet, run, tmp_path, photo):
     sha256 = hashlib.sha256(photo).hexdigest()
     receipts = killed(fleet, tmp_path, photo)
 
-    for word in (sha256[:12], "SIGKILL", "3"):
+    for word in (sha256[:12], "SIGSEGV", "3"):
         assert word in run("quarantine", "list").output
     shown = run("quarantine", "show", sha256[:8])
-    for word in (sha256, "SIGKILL", str(receipts[0].job_id), str(receipts[1].media_id)):
+    for word in (sha256, "SIGSEGV", str(receipts[0].job_id), str(receipts[1].media_id)):
         assert word in shown.output
     (again,) = [line.split(":")[1] for line in shown.output.splitlines() if line.startswith("Reproduce it:")]
     assert again.split() == ["darkroom", "quarantine", "reproduce", sha256]
@@ -108,7 +108,7 @@ def test_what_an_operator_reads_and_types(fleet, run, tmp_path, photo):
     assert run("quarantine", "show", "0000000000").exit_code == 4
     assert run("quarantine", "show", "xyz").exit_code == 2
     assert run("quarantine", "release").exit_code == 2
-    assert run("quarantine", "release", sha256[:8], "--signal", "SIGKILL").exit_code == 2
+    assert run("quarantine", "release", sha256[:8], "--signal", "SIGSEGV").exit_code == 2
     assert run("quarantine", "release", "--before", "1.22").exit_code == 2
     assert "Nothing" in run("quarantine", "release", "--library", "libheif", "--before", "0.1", "--yes").output
     assert sha256[:12] in run("quarantine", "release", sha256[:8], "--dry-run").output
@@ -144,7 +144,7 @@ def test_a_files_end_in_the_sandbox_is_told_with_what_it_took_and_needs_no_serve
     assert accepted["wall_seconds"] > 0
 
     status, died = reproduced(file, DARKROOM_FAILPOINTS="mid_render=crash")
-    assert (status, died["verdict"], died["crash"]["signal"]) == (1, "died", "SIGKILL")
+    assert (status, died["verdict"], died["crash"]["signal"]) == (1, "died", "SIGSEGV")
 
     file.write_bytes(b"no photo")
     status, rejected = reproduced(file)

@@ -8,6 +8,7 @@ import pytest
 
 from jobs.job import Crash, JobState
 from jobs.memory import MemoryLedger
+from jobs.quarantine import FAULTS, accuses
 from jobs.quarantine_memory import MemoryQuarantine
 from jobs.quarantine_postgres import PostgresQuarantine
 
@@ -53,6 +54,45 @@ def test_the_third_death_brings_the_quarantine_whoever_had_uploaded_the_original
     assert held == [False, False, True]
     assert [death.owner_id for death in quarantine.find(sha256).deaths] == owners
     assert sha256 in quarantine.held(MANY)
+
+
+@pytest.mark.parametrize(
+    ("signal", "limit", "counts"),
+    [
+        *((signal, None, True) for signal in sorted(FAULTS)),
+        ("SIGXCPU", "cpu", True),
+        (None, "memory", True),
+        (None, None, True),  # an end, or an answer, of its own
+        ("SIGKILL", None, False),  # by a kernel that is short of memory
+        ("SIGTERM", None, False),
+        (None, "wall", False),
+        (None, "stall", False),
+        ("SIGKILL", "wall", False),
+    ],
+)
+def test_a_death_counts_only_if_it_accuses_the_original_and_is_kept_all_the_same(
+    die, quarantine, sha256, signal, limit, counts
+):
+    crash = replace(CRASH, signal=signal, limit=limit)
+
+    held = [die(crash)[1] for _ in range(3)]
+
+    assert accuses(crash) is counts
+    assert held == [False, False, counts]
+    assert len(quarantine.deaths(sha256)) == 3
+    assert (quarantine.find(sha256) is not None, sha256 in quarantine.held(MANY)) == (counts, counts)
+
+
+def test_deaths_that_do_not_count_are_no_part_of_what_put_an_original_into_quarantine(die, quarantine, sha256):
+    stalled = replace(CRASH, signal=None, limit="stall")
+
+    for crash in (stalled, CRASH, stalled, CRASH, CRASH):
+        die(crash)
+
+    assert [death.crash for death in quarantine.find(sha256).deaths] == [CRASH] * 3
+    assert len(quarantine.deaths(sha256)) == 5
+    assert quarantine.release([sha256]) == [sha256]
+    assert all(death.released_at for death in quarantine.deaths(sha256))
 
 
 def test_deaths_over_other_originals_do_not_count(die, quarantine, sha256):
