@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -56,7 +57,13 @@ class Inventory(Protocol):
         """
 
     def note_removal(self, removal: Removal) -> None:
-        """A pass was carried out. The second is due 16 minutes after the deletion, the last a day after it."""
+        """A pass was carried out. The next is due 16 minutes after the deletion, the last a day after it.
+
+        Between the first and these there is one more if a worker was at it: see `late_pass`.
+        """
+
+    def late_pass(self, media_id: int) -> datetime | None:
+        """When a deleted media is looked for again, because a worker was at it whose lease ends then; else None."""
 
     def abandon_original(self, source_key: str) -> bool:
         """Have an original removed that no media uses, and its place never used again. False: one does use it."""

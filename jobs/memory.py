@@ -226,7 +226,6 @@ class MemoryLedger:
         with self.tables.lock:
             record = self.media(media_id)
             if record.state != "deleted":
-                self.tables.drop_jobs(media_id)
                 self.tables.drop_media(self.tables.media[media_id])
             return self.media(media_id)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from jobs.inventory import KeptOriginal, Removal, Shelf, Standing
 from jobs.job import Media, Rendition
@@ -11,7 +11,6 @@ from jobs.memory_tables import MediaRow, RemovalRow
 
 TAKEN_AGAIN = timedelta(minutes=5)
 SECOND_PASS, LAST_PASS = timedelta(minutes=16), timedelta(days=1)  # after the deletion
-PASSES = 3
 
 
 class MemoryInventory:
@@ -35,9 +34,18 @@ class MemoryInventory:
             if row is None or row.removal != removal:
                 return
             row.removal = replace(removal, passes=removal.passes + 1)
-            row.due_at = row.asked_at + (LAST_PASS if removal.passes else SECOND_PASS)
-            if row.removal.passes == PASSES:
+            passes = (row.late_at, row.asked_at + SECOND_PASS, row.asked_at + LAST_PASS)
+            later = [moment for moment in passes if moment]
+            if row.removal.passes > len(later):
                 del self._tables.removals[removal.place, removal.folder]
+            else:
+                row.due_at = later[removal.passes]
+
+    def late_pass(self, media_id: int) -> datetime | None:
+        """When a media is looked for again, because a worker was at it."""
+        with self._tables.lock:
+            rows = [row for row in self._tables.removals.values() if row.media_id == media_id]
+            return max((row.late_at for row in rows if row.late_at and row.removal.passes <= 1), default=None)
 
     def abandon_original(self, source_key: str) -> bool:
         """Have an original removed that no media uses."""

@@ -14,6 +14,7 @@ from jobs.inventory import Removal
 from jobs.job import Attempt, Event, Job, JobState, JobStatus, Media, Order, Publication, Ticket
 
 TICKET_LOST_SECONDS = 30  # after submit
+LATE_SECONDS = 5  # after a lease, within which its worker has put what it was putting
 MOST_LOST_LEASES = 5
 
 
@@ -79,6 +80,7 @@ class RemovalRow:
     media_id: int | None
     asked_at: datetime
     due_at: datetime
+    late_at: datetime | None = None  # of one pass more: then the lease has ended of whoever was at it
 
 
 class Tables:
@@ -246,6 +248,15 @@ class Tables:
         )
         self.outbox.append(event)
 
+    def late_at(self, media_id: int) -> datetime | None:
+        """When no worker has a lease on a job of this media any more, nor puts what it was putting; None: none has."""
+        ended = [
+            job.due_at + timedelta(seconds=LATE_SECONDS)
+            for job in self.jobs.values()
+            if job.media_id == media_id and job.fence and job.state in (JobState.RUNNING, JobState.CANCELLED)
+        ]
+        return max((moment for moment in ended if moment > self.clock()), default=None)
+
     def drop_jobs(self, media_id: int) -> None:
         """Cancel a media's jobs, free their keys and forget their recipes."""
         for job in self.jobs.values():
@@ -258,14 +269,16 @@ class Tables:
                 job.recipe = {}
 
     def drop_media(self, media: MediaRow) -> None:
-        """Leave a tombstone, and note what is to be removed."""
+        """Leave a tombstone, cancel the jobs, and note what is to be removed."""
+        late_at = self.late_at(media.record.media_id)
+        self.drop_jobs(media.record.media_id)
         nothing: dict[str, Any] = {"sha256": None, "width": None, "height": None, "ready_at": None, "renditions": ()}
         generation = media.record.generation + 1
         media.record = replace(media.record, state="deleted", generation=generation, facts={}, recipe={}, **nothing)
         media.open_jobs = 0
         media.generations.clear()
         media_id = media.record.media_id
-        self.note_place(Removal(place=f"m/{media_id}/", folder=True, passes=0), media_id)
+        self.note_place(Removal(place=f"m/{media_id}/", folder=True, passes=0), media_id, late_at)
         self.drop_original(media.record.source_key, media_id)
         self.tell(media, "media.deleted")
 
@@ -279,10 +292,10 @@ class Tables:
         self.note_place(Removal(place=source_key, folder=False, passes=0), media_id)
         return True
 
-    def note_place(self, removal: Removal, media_id: int | None) -> None:
+    def note_place(self, removal: Removal, media_id: int | None, late_at: datetime | None = None) -> None:
         """Something is to be removed, from now on."""
         now = self.clock()
-        row = RemovalRow(removal=removal, media_id=media_id, asked_at=now, due_at=now)
+        row = RemovalRow(removal=removal, media_id=media_id, asked_at=now, due_at=now, late_at=late_at)
         self.removals[removal.place, removal.folder] = row
 
 

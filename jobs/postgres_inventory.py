@@ -1,6 +1,7 @@
 """The inventory in PostgreSQL: what is asked for removals and audits. The steps themselves are in jobs/migrations."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 from config import Settings
 from jobs.connection import Connection
@@ -18,6 +19,7 @@ SELECT source_key, max(media_id), max(encode(sha256, 'hex')) FROM darkroom.media
 WHERE source_key COLLATE "C" {} %s AND state <> 'deleted'
 GROUP BY source_key COLLATE "C", source_key ORDER BY source_key COLLATE "C" LIMIT %s
 """
+LATE_AT = "SELECT max(late_at) FROM darkroom.removals WHERE media_id = %s AND passes <= 1"
 
 
 class PostgresInventory:
@@ -40,6 +42,11 @@ class PostgresInventory:
         """A pass was carried out."""
         values = (removal.place, removal.folder, removal.passes)
         self._connection.rows("SELECT darkroom.note_removal(%s, %s, %s)", values)
+
+    def late_pass(self, media_id: int) -> datetime | None:
+        """When a media is looked for again, because a worker was at it."""
+        ((late_at,),) = self._connection.rows(LATE_AT, (media_id,))
+        return late_at if isinstance(late_at, datetime) else None
 
     def abandon_original(self, source_key: str) -> bool:
         """Have an original removed that no media uses."""

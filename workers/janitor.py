@@ -2,7 +2,8 @@
 
     python -m workers.janitor [--once]
 
-A deletion is done when the ledger has it; its bytes go here, in three passes over a day, whatever dies meanwhile.
+A deletion is done when the ledger has it; its bytes go here, in three passes over a day, whatever dies meanwhile, and
+in four if a worker was at it.
 """
 
 import sys

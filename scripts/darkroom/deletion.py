@@ -1,6 +1,7 @@
 """`darkroom media delete`: a media's record, renditions and original, for ever."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import click
 
@@ -14,11 +15,15 @@ MOST_REMOVALS = 10  # of one media: its folder and its original
 
 @dataclass(frozen=True, kw_only=True)
 class Deleted:
-    """What became of one deletion. `removed`: nothing of it is in the store any more."""
+    """What became of one deletion. `removed`: nothing of it is in the store any more, nor comes there by a worker.
+
+    `again_at`: a worker was at it, and a janitor looks then for what it may have put since.
+    """
 
     media_id: int
     removed: bool
     media: Media | None = None  # the tombstone
+    again_at: datetime | None = None
     error: str | None = None
     exit_code: int = 0
 
@@ -29,6 +34,11 @@ class Deleted:
             return f"Media {self.media_id} was not deleted: {self.error}"
         if self.error:
             return f"Media {self.media_id} is deleted. A janitor removes its bytes once the store answers: {self.error}"
+        if self.again_at:
+            return (
+                f"Media {self.media_id} is deleted, and what was stored of it is gone. A worker was at it: a janitor "
+                f"looks again at {self.again_at.astimezone():%H:%M:%S} for what that may store until then."
+            )
         return f"Media {self.media_id} is deleted, and nothing of it can be fetched."
 
 
@@ -40,8 +50,8 @@ class Deleted:
 def delete_media(app: App, media_ids: tuple[int, ...], *, yes: bool, as_json: bool) -> None:
     """Delete media for ever: record, renditions of all generations, and the original unless another media uses it.
 
-    A job that runs for one is cancelled, and what its worker still stores is removed too, some minutes later. The
-    number stays taken, and shows that the media was deleted; the event media.deleted tells it to whoever follows.
+    A job that runs for one is cancelled, and what its worker still stores is removed too, seconds after its lease ends.
+    The number stays taken, and shows that the media was deleted; the event media.deleted tells it to whoever follows.
     Deleting again is no error, and finishes what an earlier try could not. The same file can be submitted anew.
 
     \b
@@ -68,7 +78,8 @@ def delete(app: App, media_id: int) -> Deleted:
     try:
         for removal in app.inventory.take_removals(MOST_REMOVALS, media_id):
             carry_out(removal, app.store, app.inventory)
+        again_at = app.inventory.late_pass(media_id)
     except Unavailable as error:
         told = sentence(error)
         return Deleted(media_id=media_id, removed=False, media=record, error=told, exit_code=exit_code(error))
-    return Deleted(media_id=media_id, removed=True, media=record)
+    return Deleted(media_id=media_id, removed=again_at is None, media=record, again_at=again_at)

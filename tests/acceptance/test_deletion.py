@@ -135,7 +135,7 @@ def test_a_deleted_photo_cannot_be_fetched_any_more_and_can_be_submitted_anew(fl
     run("media", "delete", anew.media_id, "--yes")
 
 
-def test_what_a_worker_stores_of_a_media_that_was_deleted_meanwhile_goes_with_the_second_pass(
+def test_what_a_worker_stores_of_a_media_that_was_deleted_meanwhile_goes_with_the_later_passes(
     fleet, run, store, inventory, stack, tmp_path
 ):
     shots = tmp_path / "shots"
@@ -147,13 +147,16 @@ def test_what_a_worker_stores_of_a_media_that_was_deleted_meanwhile_goes_with_th
 
     deleted = run("media", "delete", receipt.media_id, "--yes", "--json")
     assert deleted.exit_code == 0, deleted.output
+    (told,) = json.loads(deleted.stdout)
+    assert (told["removed"], bool(told["again_at"])) == (False, True)
     os.kill(worker.process.pid, signal.SIGCONT)
     put(store, f"m/{receipt.media_id}/zombie.jpg")  # also if the worker has noticed in time
     next_one = fleet.submit()
     fleet.wait_until(next_one, JobState.DONE)
     assert keys_below(store, f"m/{receipt.media_id}/")
 
-    for seconds in (16 * 60, 24 * 3600):
+    for seconds in (60 + 5, 16 * 60, 24 * 3600):
+        put(store, f"m/{receipt.media_id}/zombie.jpg")
         pass_seconds(stack, seconds, receipt.media_id)
         assert fleet.start("workers.janitor", "--once").wait(60) == 0
         assert keys_below(store, f"m/{receipt.media_id}/") == []
@@ -163,10 +166,45 @@ def test_what_a_worker_stores_of_a_media_that_was_deleted_meanwhile_goes_with_th
     assert inventory.take_removals(MANY, receipt.media_id) == []
 
 
+def test_what_is_put_after_a_deletion_is_gone_soon_after_the_lease_of_whoever_was_at_it(
+    fleet, run, store, ledger, owner_id
+):
+    receipt = ledger.submit(Order(owner_id=owner_id, key="k", source_key=source(owner_id)))
+    assert ledger.claim(receipt.job_id, f"test:{owner_id}", 3.0)
+    fleet.start("workers.janitor")
+
+    told = run("media", "delete", receipt.media_id, "--yes").output
+    put(store, f"m/{receipt.media_id}/zombie.jpg")
+
+    assert "looks again at" in told
+    wait_for(lambda: not keys_below(store, f"m/{receipt.media_id}/"), 120)  # ten seconds, where nothing else is at work
+
+
+def test_an_original_that_is_put_again_after_its_deletion_by_a_signed_address_goes_with_the_second_pass(
+    fleet, run, store, ledger, owner_id, stack
+):
+    upload = fleet.client.presign_upload(owner_id, size_bytes=5, content_type="image/jpeg")
+
+    def put_signed() -> int:
+        return urllib3.request("PUT", upload.url, body=b"bytes", headers=dict(upload.headers)).status
+
+    assert put_signed() == 200
+    media_id = ledger.submit(Order(owner_id=owner_id, key="k", source_key=upload.source_key)).media_id
+    assert run("media", "delete", media_id, "--yes").exit_code == 0
+    assert keys_below(store, upload.source_key) == []
+    assert put_signed() == 200
+
+    pass_seconds(stack, 16 * 60, media_id)
+    assert fleet.start("workers.janitor", "--once").wait(60) == 0
+
+    assert keys_below(store, upload.source_key) == []
+
+
 def pass_seconds(stack, seconds: float, media_id: int) -> None:
     with closing(psycopg2.connect(stack.settings.migrations_url)) as owner, owner, owner.cursor() as cursor:
         shift = (
-            "UPDATE darkroom.removals SET due_at = due_at - %(s)s, asked_at = asked_at - %(s)s WHERE media_id = %(m)s"
+            "UPDATE darkroom.removals SET due_at = due_at - %(s)s, asked_at = asked_at - %(s)s,"
+            " late_at = late_at - %(s)s WHERE media_id = %(m)s"
         )
         cursor.execute(shift.replace("%(s)s", "%(s)s * interval '1 second'"), {"s": seconds, "m": media_id})
 

@@ -42,7 +42,7 @@ def warehouse(subject: Subject, request: pytest.FixtureRequest) -> Iterator[Ware
         with closing(psycopg2.connect(settings.migrations_url)) as owner, owner, owner.cursor() as cursor:
             cursor.execute(
                 "UPDATE darkroom.removals SET due_at = due_at - %(s)s * interval '1 second',"
-                " asked_at = asked_at - %(s)s * interval '1 second'",
+                " asked_at = asked_at - %(s)s * interval '1 second', late_at = late_at - %(s)s * interval '1 second'",
                 {"s": seconds},
             )
 
@@ -261,6 +261,45 @@ def test_there_are_three_passes_the_second_after_16_minutes_and_the_last_after_a
         seen.append(passes())
 
     assert seen == [{0}, set(), set(), {1}, set(), {2}, set()]
+
+
+def noted_passes(subject, warehouse, media_id) -> set[int]:
+    taken = of(subject, media_id, warehouse.inventory.take_removals(MANY))
+    for removal in taken:
+        for _ in range(2):  # noted twice it is one pass
+            warehouse.inventory.note_removal(removal)
+    return {removal.passes for removal in taken if removal.folder}
+
+
+def test_where_a_worker_was_at_it_there_is_one_pass_more_once_its_lease_has_ended(subject, warehouse):
+    job = subject.start()  # with a lease of a minute
+    subject.ledger.delete_media(job.media_id)
+
+    assert warehouse.inventory.late_pass(job.media_id)
+    seen = [noted_passes(subject, warehouse, job.media_id)]
+    for seconds in (MINUTE, 6, 14 * MINUTE, MINUTE, DAY - 17 * MINUTE, MINUTE, 10 * DAY):
+        warehouse.pass_seconds(seconds)
+        seen.append(noted_passes(subject, warehouse, job.media_id))
+
+    assert seen == [{0}, set(), {1}, set(), {2}, set(), {3}, set()]
+    assert warehouse.inventory.late_pass(job.media_id) is None
+
+
+def test_a_job_that_was_cancelled_a_moment_before_may_have_a_worker_as_well(subject, warehouse):
+    job = subject.start()
+    subject.ledger.cancel(job.job_id)
+
+    subject.ledger.delete_media(job.media_id)
+
+    assert warehouse.inventory.late_pass(job.media_id)
+
+
+def test_where_no_worker_is_at_it_nobody_waits_for_one(subject, warehouse):
+    queued, done = subject.submit("queued").media_id, subject.publish("done").media_id
+    for media_id in (queued, done):
+        subject.ledger.delete_media(media_id)
+
+        assert warehouse.inventory.late_pass(media_id) is None
 
 
 # What is known

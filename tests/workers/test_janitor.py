@@ -80,6 +80,33 @@ def test_what_is_put_after_the_deletion_goes_with_the_later_passes(yard):
         assert not yard.store.objects
 
 
+def test_what_a_late_worker_puts_goes_seconds_after_its_lease(yard):
+    receipt = yard.ledger.submit(Order(owner_id=7, key="1", source_key=f"o/7/{1:032x}"))
+    yard.ledger.claim(receipt.job_id, "late", lease_seconds=15)
+    yard.ledger.delete_media(receipt.media_id)
+    yard.janitor.step()
+    yard.put(f"m/{receipt.media_id}/zombie.jpg")
+
+    yard.later(20 - 1)
+    yard.janitor.step()
+    assert yard.store.objects
+    yard.later(1)
+    yard.janitor.step()
+
+    assert not yard.store.objects
+
+
+def test_an_original_that_is_put_again_by_an_address_that_was_signed_before_goes_once_that_is_over(yard):
+    yard.deleted()
+    yard.janitor.step()
+    yard.put(f"o/7/{1:032x}")  # which the store takes, because nothing lies there any more
+
+    yard.later(16 * MINUTE)
+    yard.janitor.step()
+
+    assert not yard.store.objects
+
+
 def test_many_removals_are_carried_out_without_a_rest_between(yard):
     for number in range(1, 31):
         yard.deleted(number)
