@@ -126,21 +126,20 @@ class Client:
         Raises:
             Rejected: `unknown_function`, `unknown_ladder`, `unknown_rendition`, `unknown_lane`, `unknown_look`,
                 `bad_recipe` (also for a photo with a cut, or a cover outside it), `bad_owner`, `bad_key`,
-                `foreign_original` if the source key is none of this owner's, `unknown_media`, `wrong_function` if the
-                media is a clip and this a photo, or the other way round, `key_reused` if the key belongs to a job on
-                another original or with another recipe, `quarantined` if these bytes have killed renderers,
-                `media_deleted`, or `original_removed`: then upload the file again.
+                `foreign_original` if a new media's source key is none of this owner's, `unknown_media` also if it is of
+                another owner or original, `wrong_function` if the media is a clip and this a photo, or the other way
+                round, `key_reused` if the key belongs to a job on another original or with another recipe,
+                `quarantined` if these bytes have killed renderers, `media_deleted`, or `original_removed`: then upload
+                the file again.
         """
         find_ladder(ladder, function)
         if sha256:
             self._admit(sha256.lower())
-        edited = None if recipe is None else read_recipe(recipe)
-        if edited:
-            check_cut(edited, function)
+        edited = checked_edits(recipe, function)
         order = Order(
             owner_id=checked_owner(owner_id),
             key=default_key(source_key, ladder, edited, media_id) if key is None else checked_key(key),
-            source_key=checked_source(owner_id, source_key),
+            source_key=checked_source(owner_id, source_key, media_id),
             function=function,
             ladder=ladder,
             lane=checked_lane(lane),
@@ -148,12 +147,7 @@ class Client:
             recipe=None if edited is None else canonical(edited),
             mandatory=checked_mandatory(mandatory, ladder, function),
         )
-        if edited:
-            self._check_look(edited)
-        receipt = self._ledger.get().submit(order)
-        if receipt.state is JobState.QUEUED:
-            self._send(receipt.ticket)
-        return receipt
+        return self._hand_in(order, edited)
 
     def check_recipe(self, recipe: Mapping[str, Any] | Recipe, function: str = PHOTO) -> Recipe:
         """The recipe as it would be submitted: for a frontend that wants to know before it uploads.
@@ -226,6 +220,14 @@ class Client:
         if dispatcher := self._dispatcher.drop():
             dispatcher.close()
 
+    def _hand_in(self, order: Order, edited: Recipe | None) -> Receipt:
+        if edited:
+            self._check_look(edited)
+        receipt = self._ledger.get().submit(order)
+        if receipt.state is JobState.QUEUED:
+            self._send(receipt.ticket)
+        return receipt
+
     def _check_look(self, recipe: Recipe) -> None:
         # Looks are never removed, so one that is there now is there when a worker asks for it.
         name = own_look(recipe)
@@ -277,8 +279,21 @@ def checked_key(key: str) -> str:
     return key
 
 
-def checked_source(owner_id: int, source_key: str) -> str:
-    """The source key, if it can be of this owner's: nobody publishes what somebody else has stored."""
+def checked_edits(recipe: Mapping[str, Any] | Recipe | None, function: str) -> Recipe | None:
+    """The recipe as it is read, if it can be of such a media; None: none was asked for."""
+    edited = None if recipe is None else read_recipe(recipe)
+    if edited:
+        check_cut(edited, function)
+    return edited
+
+
+def checked_source(owner_id: int, source_key: str, media_id: int | None) -> str:
+    """The source key, if it can be of this owner's: nobody publishes what somebody else has stored.
+
+    Of a media that there is the ledger knows it, whatever its form, and takes no other and no other owner.
+    """
+    if media_id is not None:
+        return checked_key(source_key)
     if re.fullmatch(SOURCE_KEY.format(owner_id=owner_id), checked_key(source_key)) is None:
         message = f"{source_key!r:.80} is no original of owner {owner_id}: submit what the upload gave for this owner"
         raise Rejected("foreign_original", message)

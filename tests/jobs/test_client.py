@@ -17,7 +17,7 @@ from jobs import Client
 from jobs.client import default_key
 from jobs.errors import LedgerUnavailable, Rejected
 from jobs.gearman import survey
-from jobs.job import JobState, Lane
+from jobs.job import JobState, Lane, Order
 from jobs.postgres import PostgresLedger
 
 pytestmark = pytest.mark.server
@@ -109,6 +109,31 @@ def test_each_key_makes_a_further_generation_of_a_media_once(client, source_key)
     assert [receipt.created for receipt in further] == [True, False]
     assert {receipt.media_id for receipt in further} == {first.media_id}
     assert further[0].job_id == further[1].job_id != first.job_id
+
+
+def test_a_media_whose_original_lies_under_a_key_of_another_form_can_be_made_again(client, stack):
+    old = f"uploads/{uuid.uuid4().hex}"  # as an earlier release, or an import, may have named it
+    order = Order(owner_id=OWNER, key=old, source_key=old)
+    media_id = PostgresLedger(stack.settings.database_url).submit(order).media_id
+
+    further = client.submit(OWNER, old, key=f"2{old}", media_id=media_id)
+
+    assert (further.created, further.media_id) == (True, media_id)
+    with pytest.raises(Rejected) as refused:
+        client.submit(OWNER, old, key=f"3{old}")
+    assert refused.value.code == "foreign_original"
+
+
+def test_anothers_original_gets_into_no_media_of_ones_own(client, source_key):
+    own = client.submit(OWNER, source_key).media_id
+    foreign = f"o/{OWNER + 1}/{uuid.uuid4().hex}"
+    anothers = client.submit(OWNER + 1, foreign)
+    client.cancel(anothers.job_id)
+
+    for media_id in (own, anothers.media_id):
+        with pytest.raises(Rejected) as refused:
+            client.submit(OWNER, foreign, key=f"of {media_id} {source_key}", media_id=media_id)
+        assert refused.value.code == "unknown_media"
 
 
 def test_an_original_whose_key_is_as_long_as_may_be_needs_no_key_for_its_job(client):
