@@ -1,16 +1,12 @@
 """One original through the hands of production, once, to see what becomes of it and what it takes."""
 
 import hashlib
-import threading
 import time
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 from config import Limits, MisconfiguredError, Settings
 from jobs.errors import DarkroomError, Rejected
@@ -27,12 +23,11 @@ from pipeline.s3 import S3Store
 from pipeline.services import StoredObject
 from scripts.darkroom.app import App
 from scripts.darkroom.kind import told_function
-from scripts.faulting.media import peak_memory
+from scripts.darkroom.spent import peak_memory, spent_cpu
 from workers.functions import FUNCTIONS
 from workers.sandbox import hide_memory
 
 KEY = "original"
-SAMPLED_SECONDS = 0.02  # between two looks at the CPU
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,52 +154,6 @@ def outcome_of(job: Job, services: Any, limits: Limits) -> Processed | DarkroomE
         return PROCESSES[job.function](job, services, limits, lambda _=None, /: None)
     except DarkroomError as error:
         return error
-
-
-class Cpu:
-    """What the processes below this one take, as far as it was seen: all but the last moment of each."""
-
-    def __init__(self) -> None:
-        self._before = seconds_by_process()
-        self._after = dict(self._before)
-
-    def look(self) -> None:
-        """See how much it is now."""
-        self._after |= seconds_by_process()
-
-    @property
-    def seconds(self) -> float:
-        """Since this was made."""
-        return sum(self._after.values()) - sum(self._before.values())
-
-
-@contextmanager
-def spent_cpu() -> Iterator[Cpu]:
-    """What is taken while the context lasts, looked at again and again."""
-    cpu, over = Cpu(), threading.Event()
-
-    def watch() -> None:
-        while not over.wait(SAMPLED_SECONDS):
-            cpu.look()
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield cpu
-    finally:
-        over.set()
-        watcher.join()
-        cpu.look()
-
-
-def seconds_by_process() -> dict[int, float]:
-    """CPU of each process below this one; of its ended children it has none."""
-    seconds = {}
-    for process in psutil.Process().children(recursive=True):
-        with suppress(psutil.Error):
-            times = process.cpu_times()
-            seconds[process.pid] = float(times.user + times.system)
-    return seconds
 
 
 def report(suspect: Suspect, outcome: Processed | DarkroomError, **spent: float) -> Reproduction:

@@ -14,10 +14,9 @@ import re
 import shutil
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,15 +28,13 @@ from pipeline.clip.sniff import HEAD_BYTES
 from pipeline.scratch import ORIGINAL, OUT, Scratch
 from pipeline.services import ClipRequest, Edits
 from scripts.darkroom.kind import told_function
+from scripts.darkroom.spent import peak_memory
 from workers.child import RENDERER, ROOT
 from workers.clip_child import CLIP_RENDERER
 from workers.clip_wire import LOOK
 from workers.hands import ClipHands, Options, PhotoHands
-from workers.sandbox import resident_bytes
 
 LADDER = "standard"
-SAMPLED_SECONDS = 0.05  # between two looks at the memory
-MEMORY_HIGH = re.compile(r"VmHWM:\s+(\d+) kB")
 STRACE = ("strace", "-f", "--seccomp-bpf", "-qq", "-ttt", "-y", "-s", "4096")
 WATCHED = "trace=open,openat,openat2,creat,socket,connect,bind,sendto"
 OPENED = re.compile(r'\d+ +(?P<at>[\d.]+) (?:open|creat|openat2?)\((?:[^<"]+<(?P<folder>[^>]*)>, )?"(?P<name>[^"]*)"')
@@ -176,59 +173,6 @@ def ended(render: Callable[[], None]) -> tuple[str, str | None, str | None]:
     except DarkroomError as error:
         return "died", getattr(error, "code", type(error).__name__), str(error)
     return "accepted", None, None
-
-
-class Peak:
-    """The most bytes that the processes below this one held at one time."""
-
-    def __init__(self) -> None:
-        self.bytes = 0
-        self.apart = False  # whether they are in a process namespace of their own
-        for process in descendants(os.getpid()):
-            with suppress(OSError):
-                Path(f"/proc/{process}/clear_refs").write_text("5")  # its high-water mark begins anew: proc(5)
-
-    def look(self) -> None:
-        """See how much it is now."""
-        self.bytes = max(self.bytes, sum(map(resident_bytes, descendants(os.getpid()))))
-
-    def look_back(self) -> None:
-        """See how much one of those that still run ever held meanwhile."""
-        for process in descendants(os.getpid()):
-            with suppress(OSError):
-                self.apart |= Path(f"/proc/{process}/ns/pid").readlink() != Path("/proc/self/ns/pid").readlink()
-                high = MEMORY_HIGH.search(Path(f"/proc/{process}/status").read_text())
-                self.bytes = max(self.bytes, 1024 * int(high[1])) if high else self.bytes
-
-
-def descendants(process: int) -> list[int]:
-    """The processes below one, without strace, which takes nothing of a job's."""
-    below: list[int] = []
-    with suppress(OSError):
-        for listed in Path(f"/proc/{process}/task").glob("*/children"):
-            for child in map(int, listed.read_text().split()):
-                own = [] if Path(f"/proc/{child}/comm").read_text().strip() == STRACE[0] else [child]
-                below += [*own, *descendants(child)]
-    return below
-
-
-@contextmanager
-def peak_memory() -> Iterator[Peak]:
-    """The peak while the context lasts."""
-    peak, over = Peak(), threading.Event()
-
-    def watch() -> None:
-        while not over.wait(SAMPLED_SECONDS):
-            peak.look()
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield peak
-    finally:
-        over.set()
-        watcher.join()
-        peak.look_back()
 
 
 def traced(log: Path | None, began: float, until: float) -> list[str]:

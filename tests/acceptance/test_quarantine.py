@@ -16,7 +16,7 @@ from jobs.errors import Rejected
 from jobs.job import JobState
 from jobs.originals import Originals
 from scripts.darkroom.main import darkroom
-from scripts.darkroom.reproduce import seconds_by_process, spent_cpu
+from scripts.darkroom.spent import seconds_by_process, spent_cpu
 from scripts.sample import sample_photo
 from tests.acceptance.fleet import Fleet, wait_for
 
