@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from jobs import Client
 from scripts.faulting.lab import Lab
-from scripts.faulting.model import Fault
+from scripts.faulting.model import PROMISE_SECONDS, Fault
 from scripts.faulting.proxy import Kind, Proxy, Trouble, http_answer, s3_answer
 from scripts.faulting.servers import CONNECT_SECONDS, DONE_SECONDS, HEARD_SECONDS, recover
 from workers.stack import Stack
@@ -18,6 +18,7 @@ STRUCK_SECONDS = 60.0  # within which a trouble has found whom to strike
 WARM_SECONDS = 0.5  # of load before the fault
 PAUSE_SECONDS = 0.1  # between photos that are to be struck
 LOAD = 60  # photos
+CLIPS_SECONDS = 60.0  # for both clips to be done by the one worker, the next try of the first being some seconds away
 CLIPS = 2  # with what is wrong with the store: to the ledger and to gearmand, a clip is a photo
 REQUEST = b" HTTP/1.1\r\n"  # of HTTP, in each request's first line
 
@@ -122,7 +123,7 @@ def lasting(
     """A fault that lasts a while."""
     clips = CLIPS if find is store and not short else 0
     run = partial(last, find=find, trouble=trouble, seconds=seconds)
-    recovery = HEARD_SECONDS if find is gearmand else DONE_SECONDS
+    recovery = HEARD_SECONDS if find is gearmand else CLIPS_SECONDS if clips else DONE_SECONDS
     return Fault(name=name, group=GROUP, run=run, recovery_seconds=recovery, photos=LOAD, clips=clips, short=short)
 
 
@@ -130,7 +131,8 @@ def striking(name: str, find: Callable[[Wires], Proxy], trouble: Trouble, *, sho
     """A fault that strikes some requests."""
     clips = CLIPS if find is store and not short else 0
     run = partial(strike, find=find, trouble=trouble)
-    return Fault(name=name, group=GROUP, run=run, photos=LOAD, clips=clips, short=short)
+    recovery = CLIPS_SECONDS if clips else PROMISE_SECONDS
+    return Fault(name=name, group=GROUP, run=run, recovery_seconds=recovery, photos=LOAD, clips=clips, short=short)
 
 
 def answering(answer: bytes, share: float) -> Trouble:

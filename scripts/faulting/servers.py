@@ -32,6 +32,7 @@ DONE_SECONDS = 40.0
 # The same of a job server that was there all the time and silent: frontends and sweeper notice within 6 s that it
 # answers again, and what was kept back comes with the sweeper's next recall. Twice that, for a busy machine.
 HEARD_SECONDS = 20.0
+QUEUE_SECONDS = 90.0  # for two workers to do what was uploaded without a job server: promised are the tickets alone
 LOAD = 100  # photos
 CANCELLED = frozenset({JobState.CANCELLED, JobState.DONE})
 
@@ -198,6 +199,7 @@ FAULTS = (
             name=f"gearmand is away for {seconds:g} s",
             group=group,
             run=partial(stay_away, seconds=seconds, pause_seconds=pause_seconds),
+            recovery_seconds=QUEUE_SECONDS,
             photos=0,
         )
         for seconds, pause_seconds, group in ((AWAY_LONG_SECONDS, 0.3, GROUP), (AWAY_LONGEST_SECONDS, 2.0, LONG))
