@@ -22,7 +22,7 @@ from pipeline.clip.ffmpeg import EncoderDied
 from pipeline.clip.model import RenderedClip
 from pipeline.keys import rendition_key
 from pipeline.openfile import opened_folder
-from pipeline.scratch import ORIGINAL, OUT
+from pipeline.scratch import ORIGINAL, OUT, Scratch
 from pipeline.services import (
     ClipRequest,
     ClipServices,
@@ -97,11 +97,7 @@ def process_clip(job: Job, services: ClipServices, limits: Limits, on_wait: OnWa
     """
     watch = Stopwatch()
     find_ladder(job.ladder, CLIP)
-
-    def watchful(progress: float | None = None, /) -> None:
-        services.scratch.require()
-        on_wait(progress)
-
+    watchful = watching_disk(services.scratch, on_wait)
     with services.scratch.job() as folder, opened_folder(folder / OUT) as out:
         with watch.stage("fetch"):
             edits = find_edits(job, services.ledger)
@@ -127,9 +123,19 @@ def process_clip(job: Job, services: ClipServices, limits: Limits, on_wait: OnWa
     return Processed(published=published, timings={**rendered.timings, **watch.timings})
 
 
+def watching_disk(scratch: Scratch, on_wait: OnWait) -> OnWait:
+    """`on_wait`, that raises DiskShort besides when the disk has no room any more."""
+
+    def watch(progress: float | None = None, /) -> None:
+        scratch.require()
+        on_wait(progress)
+
+    return watch
+
+
 @contextmanager
 def deaths_noted(job: Job, sha256: str, quarantine: Gate) -> Iterator[None]:
-    """Note a renderer's death inside, if it may be the original's fault. `sha256` is the original's, hexadecimal."""
+    """Note a renderer's death inside, as far as it is known how it came. `sha256` is the original's, hexadecimal."""
     try:
         yield
     except (HandsDied, EncoderDied) as error:

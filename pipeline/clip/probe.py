@@ -172,11 +172,7 @@ def describe(
     Raises:
         Rejected: `corrupt_media` for a clip without a single picture, `photo_not_clip` for a GIF of one.
     """
-    seen = extents.get(video["index"])
-    if seen is None:
-        raise Rejected("corrupt_media", "This clip has a track of pictures, and not a single one in it.")
-    if demuxer in LOOPING and seen.packets == 1:
-        raise Rejected("photo_not_clip", "This picture does not move; it was submitted as a clip.")
+    seen = moving_pictures(video, extents, demuxer)
     heard = sound if sound and sound["index"] in extents else None
     begins = seconds_of(container, "start_time", min(extent.start for extent in extents.values()))
     zero = begins if begins >= 0 else min(seen.start, 0.0)
@@ -200,6 +196,16 @@ def describe(
         make=text(container, "com.apple.quicktime.make", "make", "com.android.manufacturer"),
         model=text(container, "com.apple.quicktime.model", "model", "com.android.model"),
     )
+
+
+def moving_pictures(video: Stream, extents: Mapping[int, Extent], demuxer: str) -> Extent:
+    """Where the pictures are. Raises Rejected as `describe`."""
+    seen = extents.get(video["index"])
+    if seen is None:
+        raise Rejected("corrupt_media", "This clip has a track of pictures, and not a single one in it.")
+    if demuxer in LOOPING and seen.packets == 1:
+        raise Rejected("photo_not_clip", "This picture does not move; it was submitted as a clip.")
+    return seen
 
 
 def describe_video(stream: Stream, ends: float) -> Video:

@@ -120,17 +120,12 @@ def submit(
     darkroom submit cat.jpg --owner 7 --key upload-4711
     """
     found = list(expand(sources))
-    if photo and clip:
-        raise click.UsageError("--photo and --clip exclude each other: leave both out, and each file says what it is.")
-    if key == "":
-        raise click.UsageError("--key is empty: give it a text, or leave it out.")
-    if key and len(found) > 1:
-        raise click.UsageError(f"--key names one job, but there are {len(found)} files. Leave it out, or submit one.")
+    check_key(key, len(found))
     cut = cut_data(trim, mute=mute, cover=cover)
     recipe = recipe_of_options(look, strength, edits, file, own_looks=None, cut=cut)
     order = Handover(
         owner=owner,
-        function=PHOTO if photo else CLIP if clip else None,
+        function=stated_function(photo=photo, clip=clip),
         ladder=ladder,
         mandatory=checked_mandatory(usable, ladder, CLIP) if usable else (),
         recipe=app.client.check_recipe(recipe, CLIP),  # before anything is stored; whether it is one is seen later
@@ -145,6 +140,21 @@ def submit(
     else:
         print_results(results, detailed=wait)
     fail_for(results)
+
+
+def check_key(key: str | None, count: int) -> None:
+    """Raise UsageError for a key that is none, or that is to name so many jobs."""
+    if key == "":
+        raise click.UsageError("--key is empty: give it a text, or leave it out.")
+    if key and count > 1:
+        raise click.UsageError(f"--key names one job, but there are {count} files. Leave it out, or submit one.")
+
+
+def stated_function(*, photo: bool, clip: bool) -> str | None:
+    """What they are by the options; None if each file is to say it."""
+    if photo and clip:
+        raise click.UsageError("--photo and --clip exclude each other: leave both out, and each file says what it is.")
+    return PHOTO if photo else CLIP if clip else None
 
 
 def fail_for(results: Sequence[Submission]) -> None:

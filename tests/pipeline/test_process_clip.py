@@ -394,15 +394,28 @@ def test_every_stage_is_timed_and_the_hands_own_stages_are_kept(scratch):
 
 @pytest.mark.parametrize("died", [HandsDied("no progress"), EncoderDied("SIGSEGV")])
 def test_a_clip_over_which_three_renderers_died_is_shown_to_no_other(scratch, died):
-    died.crash = Crash(stage="transcode", signal=None, limit="stall", words="", libraries={"ffmpeg": "7.1"})
+    died.crash = Crash(stage="transcode", signal=None, limit="memory", words="", libraries={"ffmpeg": "7.1"})
     services = outside(scratch, FailingHands(died))
     for key in "abc":
         with pytest.raises(type(died)):
             process(claimed(services, key=key), services)
 
     services = replace(services, hands=PaintedHands())
-    with pytest.raises(Rejected, match="3 times, the last by stall limit at transcode") as refused:
+    with pytest.raises(Rejected, match="3 times, the last by memory limit at transcode") as refused:
         process(claimed(services, key="d"), services)
 
     assert refused.value.code == "quarantined"
     assert services.hands.requests == []
+
+
+def test_a_clip_that_a_busy_host_did_not_get_on_with_is_shown_to_the_next(scratch):
+    died = HandsDied("no progress")
+    died.crash = Crash(stage="transcode", signal=None, limit="stall", words="", libraries={"ffmpeg": "7.1"})
+    services = outside(scratch, FailingHands(died))
+    for key in "abc":
+        with pytest.raises(HandsDied):
+            process(claimed(services, key=key), services)
+
+    services = replace(services, hands=PaintedHands())
+
+    assert process(claimed(services, key="d"), services).published
