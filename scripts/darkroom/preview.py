@@ -73,10 +73,15 @@ def preview(
     if compare:
         drawn = side_by_side(rendition(still, width, Recipe(geometry=recipe.geometry), None), drawn)
     target = out or Path(f"{photo.stem}-{recipe.look.name if recipe.look else 'edited'}.jpg")
+    write(target, drawn, as_json=as_json)
+    if open_it:
+        click.launch(str(target))
+
+
+def write(target: Path, drawn: bytes, *, as_json: bool) -> None:
+    """Write the picture, and say where it is."""
     target.write_bytes(drawn)
     if as_json:
         print_json({"file": target, "bytes": len(drawn)})
     else:
         click.echo(f"{target}  {size(len(drawn))}")
-    if open_it:
-        click.launch(str(target))
