@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ from scripts.faulting.media import judge_folder
 from scripts.faulting.minutes import MINUTE, looking_each_minute
 from scripts.faulting.model import INVARIANTS, LONG, Fault, Tally
 from scripts.faulting.progress import Teller
-from scripts.faulting.runner import read, run, take_stock
+from scripts.faulting.runner import SHOWN, read, run, take_stock
+from scripts.faulting.sweeping import sweep
 from scripts.faulting.table import FAULTS
 
 DEFAULT_SEED = 1
@@ -131,8 +132,10 @@ def soak(faults: Sequence[Fault], lab: Lab, minutes: float) -> list[Tally]:
 
 
 def look_once_more(lab: Lab, acknowledged: Sequence[Acknowledged]) -> Tally:
-    """A look at everything, after it all."""
-    return take_stock("everything once more", INVARIANTS, acknowledged, read(lab, acknowledged))
+    """A look at everything, after it all: at what an audit finds, and at what is there once it has swept."""
+    swept, findings = sweep(lab)
+    tally = take_stock("everything once more", INVARIANTS, acknowledged, read(lab, acknowledged))
+    return replace(tally, swept=swept, findings=(*tally.findings, *findings[:SHOWN]))
 
 
 def report(tallies: Sequence[Tally], options: argparse.Namespace) -> int:

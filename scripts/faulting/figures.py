@@ -11,6 +11,7 @@ def figures(tallies: Sequence[Tally]) -> Mapping[str, float]:
 
     What is wrong is counted once, by the fault that it happened in or by a later look at everything. The worst recovery
     is that of any job that a kill found waiting or running; the median is of those alone whose attempt it ended.
+    The orphans are those of the last look, which comes after a sweep.
     """
     faults = [tally for tally in tallies if tally.group != INVARIANTS]
     stocks = [tally for tally in tallies if tally.group == INVARIANTS]
@@ -26,7 +27,8 @@ def figures(tallies: Sequence[Tally]) -> Mapping[str, float]:
         "faults_skipped": sum(bool(tally.skipped) for tally in faults),
         "acknowledged": sum(tally.acknowledged for tally in faults),
         **wrong,
-        "orphans": sum(tally.orphans for tally in faults),
+        "orphans": stocks[-1].orphans if stocks else sum(tally.orphans for tally in faults),
+        "orphans_swept": sum(tally.swept for tally in stocks),
         "broken_promises": sum(not tally.kept for tally in tallies),
         "recovery_worst_s": round(worst, 3),
         "recovery_median_s": round(median(killed), 3) if killed else 0.0,

@@ -58,6 +58,7 @@ class Tally:
     half_published: int = 0
     duplicated: int = 0
     orphans: int = 0
+    swept: int = 0  # orphans that an audit removed before it was counted
     recoveries_seconds: tuple[float, ...] = ()  # of jobs that a strike found at an attempt, which then came to nothing
     waits_seconds: tuple[float, ...] = ()  # of all that a strike found waiting or running
     findings: tuple[str, ...] = ()  # what is wrong, in words: empty if every promise was kept

@@ -92,6 +92,14 @@ def test_a_loss_that_every_later_look_sees_again_is_counted_once():
     assert figures([KEPT, stock])["lost"] == 1
 
 
+def test_orphans_are_those_that_a_sweep_has_left():
+    left = Tally(fault="a", group="steps", orphans=4)
+    stock = Tally(fault="everything once more", group=INVARIANTS, orphans=1, swept=3)
+
+    assert figures([left])["orphans"] == 4
+    assert (figures([left, stock])["orphans"], figures([left, stock])["orphans_swept"]) == (1, 3)
+
+
 @pytest.mark.parametrize("names", [["typo"], ["kill after put", "typo"]])
 def test_a_name_that_no_fault_has_is_an_error_beside_whatever_others(names):
     with pytest.raises(SystemExit) as left:
