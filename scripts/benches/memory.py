@@ -1,10 +1,11 @@
 """How much memory a process and all that it started hold."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import psutil
+
+from scripts.looking import looking
 
 SAMPLED_SECONDS = 0.2  # between two looks, each of some milliseconds; an encoder holds what it has for seconds
 
@@ -25,19 +26,9 @@ class Peak:
 @contextmanager
 def watched(pid: int) -> Iterator[Peak]:
     """The peak of a process and those below it, looked at again and again while the context lasts."""
-    peak, ended, root = Peak(), threading.Event(), psutil.Process(pid)
-
-    def watch() -> None:
-        while not ended.wait(SAMPLED_SECONDS):
-            peak.look(root)
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
+    peak, root = Peak(), psutil.Process(pid)
+    with looking(lambda: peak.look(root), SAMPLED_SECONDS):
         yield peak
-    finally:
-        ended.set()
-        watcher.join()
 
 
 def resident(process: psutil.Process) -> int:

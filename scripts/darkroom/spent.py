@@ -2,13 +2,13 @@
 
 import os
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 
+from scripts.looking import looking
 from workers.sandbox import resident_bytes
 
 CPU_SECONDS = 0.02  # between two looks at the CPU
@@ -37,19 +37,11 @@ class Cpu:
 @contextmanager
 def spent_cpu() -> Iterator[Cpu]:
     """What is taken while the context lasts, looked at again and again."""
-    cpu, over = Cpu(), threading.Event()
-
-    def watch() -> None:
-        while not over.wait(CPU_SECONDS):
-            cpu.look()
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
+    cpu = Cpu()
     try:
-        yield cpu
+        with looking(cpu.look, CPU_SECONDS):
+            yield cpu
     finally:
-        over.set()
-        watcher.join()
         cpu.look()
 
 
@@ -100,17 +92,9 @@ def descendants(process: int) -> list[int]:
 @contextmanager
 def peak_memory() -> Iterator[Peak]:
     """The peak while the context lasts."""
-    peak, over = Peak(), threading.Event()
-
-    def watch() -> None:
-        while not over.wait(MEMORY_SECONDS):
-            peak.look()
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
+    peak = Peak()
     try:
-        yield peak
+        with looking(peak.look, MEMORY_SECONDS):
+            yield peak
     finally:
-        over.set()
-        watcher.join()
         peak.look_back()

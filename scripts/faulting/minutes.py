@@ -14,6 +14,7 @@ from scripts.faulting.frontend import Acknowledged
 from scripts.faulting.lab import Lab
 from scripts.faulting.model import INVARIANTS, Tally
 from scripts.faulting.runner import read, take_stock
+from scripts.looking import looking
 
 MINUTE = 60.0
 TICK_SECONDS = 0.5
@@ -81,16 +82,6 @@ class Minutes:
 @contextmanager
 def looking_each_minute(lab: Lab, say: Callable[[str], None]) -> Iterator[Minutes]:
     """Look each minute inside, in a thread of its own while a fault is at work."""
-    minutes, over = Minutes(lab, say), threading.Event()
-
-    def keep() -> None:
-        while not over.wait(TICK_SECONDS):
-            minutes.glance()
-
-    thread = threading.Thread(target=keep, name="minutes", daemon=True)
-    thread.start()
-    try:
+    minutes = Minutes(lab, say)
+    with looking(minutes.glance, TICK_SECONDS):
         yield minutes
-    finally:
-        over.set()
-        thread.join()
