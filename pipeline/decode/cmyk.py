@@ -8,7 +8,7 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from pipeline.color import cmyk_to_srgb
-from pipeline.decode.jpeg import END, choose_eighths
+from pipeline.decode.jpeg import END, check_end, choose_eighths
 from pipeline.decode.picture import Picture
 from pipeline.decode.pillow import opened
 from pipeline.headers.header import Header
@@ -32,6 +32,7 @@ def _decode_ink(data: bytes | memoryview, header: Header, width: int, height: in
         # Adobe stores the light that each ink leaves, and everybody followed, with its marker or without.
         return np.asarray(cv2.bitwise_not(light), np.uint8)
     except ValueError:  # also for what a decoder can recover from: Pillow overlooks that, but not missing pixels
+        check_end(data, header)
         with opened(data, header) as image:
             image.draft("CMYK", (width, height))
             return np.asarray(image)

@@ -7,9 +7,11 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import JpegImagePlugin  # noqa: F401 - registered now: a sandboxed process cannot open its file later
 
+from pipeline.decode.corrupt import corrupt
 from pipeline.decode.picture import Picture
 from pipeline.decode.pillow import opened
 from pipeline.headers.header import Header
+from pipeline.headers.jpeg import has_end
 
 END = b"\xff\xd9"
 HEADROOM = 1.2  # below that, what the decoder's own reduction lost is seen in the result
@@ -52,7 +54,20 @@ def _decode_despite_complaints(
             bytes(data) + END, "RGB", min_height=min_height, min_width=min_width
         )
     except ValueError:
+        check_end(data, header)
         with opened(data, header) as image:
             image.draft("RGB", (min_width, min_height))
             return np.array(image.convert("RGB"))
     return pixels
+
+
+def check_end(data: bytes | memoryview, header: Header) -> None:
+    """Refuse a file that lacks its end and more than that: it was cut, and a marker by chance stands where it ends.
+
+    One that its writer has ended early is taken, as every decoder takes it.
+
+    Raises:
+        Rejected: `corrupt_media`.
+    """
+    if not has_end(memoryview(data)):
+        raise corrupt(header, "the data end early")

@@ -66,7 +66,7 @@ def parse(data: memoryview, limits: Limits) -> Header:
 
 
 def read_segments(data: memoryview) -> Iterator[Segment]:
-    """The segments in order, with the entropy-coded data skipped, until the end of the picture or of the data.
+    """The segments in order, with the entropy-coded data skipped, to the end marker, or to the end of the data.
 
     Raises:
         Rejected: `corrupt_header`, there are absurdly many.
@@ -74,13 +74,21 @@ def read_segments(data: memoryview) -> Iterator[Segment]:
     at = 2
     for _ in range(MOST_SEGMENTS):
         found = MARKER.search(data, at)
-        if found is None or found[1][0] == EOI:
+        if found is None:
             return
         at = found.end()
+        if found[1][0] == EOI:
+            yield Segment(EOI, data[at:at])
+            return
         end = at + number(U16, data, at)
         yield Segment(found[1][0], data[at + 2 : end])
         at = end
     raise corrupt(f"A JPEG of more than {MOST_SEGMENTS} segments.")
+
+
+def has_end(data: memoryview) -> bool:
+    """Whether an end marker ends the picture; those of thumbnails, which lie in segments, do not. Raises as above."""
+    return any(segment.marker == EOI for segment in read_segments(data))
 
 
 def read_head(segments: Iterator[Segment]) -> list[Segment]:

@@ -158,7 +158,7 @@ def small_clip(dice: random.Random) -> bytes:
 
 def cut_short(data: bytes, dice: random.Random) -> bytes:
     """Media whose rest was lost on the way."""
-    return data[: len(data) // dice.randint(3, 6)] + dice.randbytes(8)
+    return data[: len(data) // dice.randint(3, 6)] + dice.randbytes(8).replace(b"\xff", b"\0")  # by chance an end, else
 
 
 @cache

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import pipeline.decode
 from config import Limits
 from jobs.errors import Rejected
 from pipeline.decode.jpeg import choose_eighths, decode_jpeg
@@ -24,6 +25,10 @@ def jpeg(height=203, width=301, mode="RGB", **saving):
 
 def decode(data, scale=1.0):
     return decode_jpeg(data, read_header(data, Limits()), scale)
+
+
+def read_whole(data):
+    return pipeline.decode.decode(data, read_header(data, Limits()), 1.0)
 
 
 def pillow(data):
@@ -96,6 +101,24 @@ def test_a_file_that_lacks_pixels_is_rejected(saving, part, scale):
         decode(data[: int(len(data) * part)], scale)
 
     assert rejection.value.code == "corrupt_media"
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("saving", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
+@pytest.mark.parametrize("marker", [b"\xff\xeb\x26\xee", b"\xff\xeb\0\x04aa", b"\xff\xfe\0\x02", b"\xff\xc4"])
+def test_a_marker_where_the_rest_is_missing_makes_no_file_whole(mode, saving, marker):
+    data = jpeg(mode=mode, **saving)
+
+    with pytest.raises(Rejected) as rejection:
+        read_whole(data[: len(data) // 2] + marker + b"7890")
+
+    assert rejection.value.code == "corrupt_media"
+
+
+def test_what_its_writer_has_ended_early_is_taken_as_decoders_take_it():
+    data = jpeg()
+
+    assert decode(data[: len(data) // 2] + b"\xff\xd9").pixels.shape == decode(data).pixels.shape
 
 
 @pytest.mark.parametrize("more", [b"\0" * 1000, b"<html>", b"\xff\xd8\xff\xe1 another picture", b"\0\0\0\x18ftypmp42"])
