@@ -38,7 +38,7 @@ LADDER = "standard"
 STRACE = ("strace", "-f", "--seccomp-bpf", "-qq", "-ttt", "-y", "-s", "4096")
 WATCHED = "trace=open,openat,openat2,creat,socket,connect,bind,sendto"
 OPENED = re.compile(r'\d+ +(?P<at>[\d.]+) (?:open|creat|openat2?)\((?:[^<"]+<(?P<folder>[^>]*)>, )?"(?P<name>[^"]*)"')
-TRACED = re.compile(r"(\d+) ")  # the process whose line it is
+TRACED = re.compile(r"(?P<process>\d+) +(?P<at>\d+\.\d+) ")  # the beginning of each call; one may go on in a line more
 OF_PROCESS = re.compile(r"/proc/(\d+)/")
 ASKED_NETWORK = re.compile(r"\d+ +(?P<at>[\d.]+) (?:socket|connect|bind|sendto)\(.*AF_(?:INET|NETLINK|PACKET|UNIX)")
 CONTENT_NAMED = re.compile(r"[0-9a-f]{32}\.\w+")
@@ -179,8 +179,8 @@ def traced(log: Path | None, began: float, until: float) -> list[str]:
     """What strace wrote of this time, in seconds since 1970."""
     if log is None:
         return []
-    stamped = ((line.split(maxsplit=2), line) for line in log.read_text(errors="replace").splitlines())
-    return [line for fields, line in stamped if len(fields) == 3 and began <= float(fields[1]) <= until]
+    lines = log.read_text(errors="replace").splitlines()
+    return [line for line in lines if (call := TRACED.match(line)) and began <= float(call["at"]) <= until]
 
 
 def foreign_names(lines: Sequence[str], folder: Path | None, *, apart: bool) -> list[str]:
@@ -191,7 +191,7 @@ def foreign_names(lines: Sequence[str], folder: Path | None, *, apart: bool) -> 
     """
     own = {os.path.join(folder, ORIGINAL)} if folder else set()  # noqa: PTH118 - names, perhaps of nothing
     own |= {f"{folder}/{name}" for name in (OUT, LOOK)}
-    processes = {traced[1] for line in lines if (traced := TRACED.match(line))}
+    processes = {call["process"] for line in lines if (call := TRACED.match(line))}
     foreign = []
     for line in lines:
         opened = OPENED.match(line)
