@@ -187,15 +187,14 @@ def find_unowed(acknowledged: Sequence[Acknowledged], jobs: Mapping[int, JobRow]
 
 
 def recoveries(acknowledged: Sequence[Acknowledged], books: Books, struck_at: Sequence[float]) -> list[float]:
-    """Seconds from each strike to the end of each job that it struck: whose attempt then came to nothing."""
+    """Seconds from the first strike at each attempt that came to nothing to the end of its job: one of each attempt."""
     ends = find_ends(acknowledged, books)
-    return [
-        ends[attempt.job_id] - at
+    strikes = [
+        (attempt.job_id, [at for at in struck_at if _struck(attempt, at)])
         for attempt in books.attempts
         if attempt.job_id in ends
-        for at in struck_at
-        if _struck(attempt, at)
     ]
+    return [ends[job_id] - min(at) for job_id, at in strikes if at]
 
 
 def waits(acknowledged: Sequence[Acknowledged], books: Books, struck_at: Sequence[float]) -> list[float]:

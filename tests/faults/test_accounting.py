@@ -238,6 +238,12 @@ def test_recovery_is_counted_from_the_strike_to_the_end_of_the_job_that_it_struc
     assert recoveries([ASKED], BOOKS, [(T0 + timedelta(seconds=6)).timestamp()]) == []
 
 
+def test_an_attempt_that_was_struck_twice_is_timed_once_from_the_first():
+    at = [(T0 + timedelta(seconds=seconds)).timestamp() for seconds in (2, 2.5)]
+
+    assert recoveries([ASKED], BOOKS, at) == [7.0]
+
+
 def test_a_job_that_a_strike_finds_running_or_waiting_is_timed_though_no_attempt_of_it_came_to_nothing():
     quiet = replace(BOOKS, attempts=[replace(FINISHED, fence=1, started_at=T0 + timedelta(seconds=5))])
     at = [(T0 + timedelta(seconds=seconds)).timestamp() for seconds in (2, 6)]
