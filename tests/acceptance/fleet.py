@@ -27,12 +27,15 @@ class Fleet:
         self.stack = stack
         self.client = Client(stack.settings)
         self._logs = logs
+        self._renders = logs / "renders"
+        self._renders.mkdir()
         self._programs: list[Program] = []
         self._receipts: list[Receipt] = []
 
     def start(self, module: str, *arguments: str, **settings: object) -> "Program":
         """A process of ours: `workers.head`, or another of our modules. `settings` go over the stack's."""
         environment = {**os.environ, **self.stack.environment, "PYTHONPATH": str(ROOT)}
+        environment["DARKROOM_FAILPOINTS"] = f"mid_render=delay:0@{self._renders}"  # each takes away what lies there
         environment |= {f"DARKROOM_{name.upper()}": str(value) for name, value in settings.items()}
         log = self._logs / f"{module}-{len(self._programs)}.log"
         program = Program([sys.executable, "-m", module, *arguments], environment, log)
@@ -61,6 +64,15 @@ class Fleet:
         """Submit a photo."""
         self._receipts.append(self.client.submit(7, self.upload(data)))
         return self._receipts[-1]
+
+    def freeze_a_job(self, program: "Program") -> Receipt:
+        """A job that a worker's, or a pool's, hands have at hand, stopped in the middle of it."""
+        program.hands.suspend()
+        render = self._renders / "awaited"
+        render.touch()
+        receipt = self.submit()
+        wait_for(lambda: not render.exists(), 30)  # a job that runs may not have come to the hands yet
+        return receipt
 
     def wait_until(self, receipt: Receipt, state: JobState, seconds: float = 30.0) -> JobStatus:
         """The job's status once it is in this state."""

@@ -17,14 +17,6 @@ def fleet(stack, tmp_path):
     fleet.close()
 
 
-def freeze_a_job(fleet, worker):
-    """A job that this worker holds, its hands stopped in the middle of it."""
-    worker.hands.suspend()
-    receipt = fleet.submit()
-    fleet.wait_until(receipt, JobState.RUNNING)
-    return receipt
-
-
 def test_a_corrupt_photo_is_rejected_at_once_not_tried_again_and_the_next_photo_is_done(fleet):
     fleet.worker()
 
@@ -47,7 +39,7 @@ def test_an_original_that_is_not_there_is_rejected(fleet):
 
 def test_hands_that_are_killed_cost_an_attempt_and_not_the_worker(fleet):
     worker, _ = fleet.worker(), fleet.start("workers.sweeper")
-    receipt = freeze_a_job(fleet, worker)
+    receipt = fleet.freeze_a_job(worker)
 
     worker.hands.kill()
 
@@ -59,7 +51,7 @@ def test_hands_that_are_killed_cost_an_attempt_and_not_the_worker(fleet):
 
 def test_hands_that_hang_are_killed_at_the_wall_limit_and_the_job_is_done_by_the_next(fleet):
     worker, _ = fleet.worker(limit_photo_wall_seconds=2), fleet.start("workers.sweeper")
-    receipt = freeze_a_job(fleet, worker)
+    receipt = fleet.freeze_a_job(worker)
 
     assert fleet.wait_until(receipt, JobState.DONE).attempts == 2
     assert worker.events("job.queued")[0]["reason"] == "wall limit of 2 s"
@@ -67,7 +59,7 @@ def test_hands_that_hang_are_killed_at_the_wall_limit_and_the_job_is_done_by_the
 
 def test_a_cancelled_job_is_dropped_within_a_beat(fleet):
     worker = fleet.worker(lease_seconds=3)
-    receipt = freeze_a_job(fleet, worker)
+    receipt = fleet.freeze_a_job(worker)
     hands = worker.hands
 
     fleet.client.cancel(receipt.job_id)
@@ -79,7 +71,7 @@ def test_a_cancelled_job_is_dropped_within_a_beat(fleet):
 
 def test_a_job_that_outlasts_its_lease_is_kept_by_beats(fleet):
     worker = fleet.worker(lease_seconds=2)
-    receipt = freeze_a_job(fleet, worker)
+    receipt = fleet.freeze_a_job(worker)
     fleet.start("workers.sweeper")
 
     time.sleep(5)
@@ -90,7 +82,7 @@ def test_a_job_that_outlasts_its_lease_is_kept_by_beats(fleet):
 
 def test_a_worker_that_was_stopped_past_its_lease_writes_nothing_when_it_comes_back(fleet):
     stopped = fleet.worker(lease_seconds=2)
-    receipt = freeze_a_job(fleet, stopped)
+    receipt = fleet.freeze_a_job(stopped)
     psutil.Process(stopped.process.pid).suspend()
     fleet.worker()
     fleet.start("workers.sweeper")
@@ -108,7 +100,7 @@ def test_a_worker_that_was_stopped_past_its_lease_writes_nothing_when_it_comes_b
 
 def test_asked_to_stop_a_worker_ends_its_job_and_takes_no_other(fleet):
     worker = fleet.worker()
-    at_hand = freeze_a_job(fleet, worker)
+    at_hand = fleet.freeze_a_job(worker)
     waiting = fleet.submit()
 
     worker.process.terminate()
@@ -132,7 +124,7 @@ def test_an_idle_worker_leaves_at_once_with_its_hands(fleet):
 @pytest.mark.parametrize(("times", "drain_seconds"), [(2, 25), (1, 1)], ids=["asked twice", "drained for too long"])
 def test_a_worker_that_cannot_end_its_job_gives_it_back_and_leaves(fleet, times, drain_seconds):
     worker = fleet.worker(drain_seconds=drain_seconds)
-    receipt = freeze_a_job(fleet, worker)
+    receipt = fleet.freeze_a_job(worker)
     hands = worker.hands
 
     for _ in range(times):
@@ -147,7 +139,7 @@ def test_a_worker_that_cannot_end_its_job_gives_it_back_and_leaves(fleet, times,
 
 def test_a_worker_that_is_asked_twice_leaves_also_while_the_ledger_hangs(fleet):
     worker = fleet.worker()
-    freeze_a_job(fleet, worker)
+    fleet.freeze_a_job(worker)
     pooler = psutil.Process(fleet.stack.pgbouncer.status().pid)
 
     pooler.suspend()

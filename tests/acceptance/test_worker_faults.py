@@ -24,14 +24,6 @@ def fleet(second_stack, tmp_path):
     fleet.close()
 
 
-def freeze_a_job(fleet, pool):
-    """A job that the pool's worker holds, its hands stopped in the middle of it."""
-    pool.hands.suspend()
-    receipt = fleet.submit()
-    fleet.wait_until(receipt, JobState.RUNNING)
-    return receipt
-
-
 def assert_right(fleet, receipt):
     """The job is done, its media is published once, and every rendition can be fetched as the record says."""
     assert fleet.client.status(receipt.job_id).state is JobState.DONE
@@ -60,7 +52,7 @@ def wait_until_all_done(fleet, receipts, seconds):
 
 def test_a_job_whose_worker_is_killed_in_the_middle_is_done_again_within_seconds(fleet):
     pool = fleet.pool()
-    receipt, hands = freeze_a_job(fleet, pool), pool.hands
+    receipt, hands = fleet.freeze_a_job(pool), pool.hands
     worker = psutil.Process(int(pool.wait_for_event("worker.ready")["worker"].split(":")[1]))
 
     worker.kill()
@@ -72,7 +64,7 @@ def test_a_job_whose_worker_is_killed_in_the_middle_is_done_again_within_seconds
 
 def test_a_job_whose_whole_machine_is_lost_is_done_by_another_within_half_a_minute(fleet):
     machine, another = fleet.pool(), None
-    receipt = freeze_a_job(fleet, machine)
+    receipt = fleet.freeze_a_job(machine)
     another = fleet.pool()
 
     machine.kill_all()

@@ -40,6 +40,7 @@ class Gearmand:
     def pause(self) -> None:
         assert self.process is not None
         os.kill(self.process.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)  # until then one of its threads may still answer
 
     def resume(self) -> None:
         assert self.process is not None
