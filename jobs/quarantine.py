@@ -42,6 +42,11 @@ class Death:
     released_at: datetime | None  # since when it counts no more
     crash: Crash
 
+    @property
+    def counts(self) -> bool:
+        """Whether it is one of those that bring a quarantine."""
+        return self.released_at is None and accuses(self.crash)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Quarantined:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from jobs.job import Crash, Job, JobState
 from jobs.memory import MemoryLedger
-from jobs.quarantine import DEATHS, Death, Quarantined, accuses
+from jobs.quarantine import DEATHS, Death, Quarantined
 
 ENDED = {"quarantined", "renderer_died", "encoder_died"}  # codes of jobs that an original ended
 
@@ -94,7 +94,7 @@ class MemoryQuarantine:
             return [job_id for job_id in sorted(died | refused) if self._is_stranded(job_id)]
 
     def _counted(self, sha256: str) -> list[Death]:
-        return [death for death in self._unreleased(sha256) if accuses(death.crash)]
+        return [death for death in self._unreleased(sha256) if death.counts]
 
     def _unreleased(self, sha256: str) -> list[Death]:
         return [death for death in self._deaths.values() if death.sha256 == sha256 and death.released_at is None]

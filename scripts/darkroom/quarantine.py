@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from jobs.errors import Rejected
+from jobs.plain import as_data
 from jobs.quarantine import SHORT_HASH, Cause, Death, Quarantined, ended, of_cause
 from jobs.quarantine_postgres import PostgresQuarantine
 from scripts.darkroom.app import App, Failure, Group, json_option, print_json
@@ -54,7 +55,8 @@ def show_entry(app: App, prefix: str, *, as_json: bool) -> None:
     since = entry.since if entry else None
     if as_json:
         again = command("reproduce", sha256)
-        print_json({"sha256": sha256, "since": since, "deaths": deaths, "jobs": texts(jobs), "reproduce": again})
+        told = [as_data(death) | {"counts": death.counts} for death in deaths]
+        print_json({"sha256": sha256, "since": since, "deaths": told, "jobs": texts(jobs), "reproduce": again})
         return
     screen = console()
     standing = f"in quarantine since {since:%Y-%m-%d %H:%M:%S %Z}" if since else "[green]not in quarantine[/]"
@@ -276,9 +278,16 @@ def death_table(deaths: Collection[Death]) -> Table:
             *(death.function, escape(crash.stage), crash.signal or "", crash.limit or ""),
             unique(f"{name} {version}" for name, version in crash.libraries.items()),
             death.release,
-            "no, released" if death.released_at else "yes",
+            counted(death),
         )
     return table
+
+
+def counted(death: Death) -> str:
+    """Whether it counts towards a quarantine, and else why not."""
+    if death.counts:
+        return "yes"
+    return "no, released" if death.released_at else "no, the host may have done it"
 
 
 def words(death: Death) -> str:

@@ -99,6 +99,7 @@ def test_what_an_operator_reads_and_types(fleet, run, tmp_path, photo):
 
     for word in (sha256[:12], "SIGSEGV", "3"):
         assert word in run("quarantine", "list").output
+    assert [death["counts"] for death in read(run("quarantine", "show", sha256, "--json"))["deaths"]] == [True] * 3
     shown = run("quarantine", "show", sha256[:8])
     for word in (sha256, "SIGSEGV", str(receipts[0].job_id), str(receipts[1].media_id)):
         assert word in shown.output
