@@ -157,9 +157,13 @@ class Child:
         failpoints.reach("mid_render", self._crash_it)
 
     def _crash_it(self) -> None:
-        """End it as a fault of its own would, which its original is blamed for."""
+        """End it as a fault of its own would, which its original is blamed for. An answer by then is not heard."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGSEGV)
+        self._socket.settimeout(DYING_SECONDS)
+        with contextlib.suppress(ConnectionResetError):
+            while self._socket.recv(1):
+                pass
 
     def _hear(self, seconds: float, on_wait: Callable[[], None]) -> wire.Message:
         """Its next message. Raises HandsDied, or TimeoutError after so many seconds."""

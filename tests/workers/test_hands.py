@@ -11,6 +11,7 @@ import pytest
 
 from config import LADDERS, Limits, MisconfiguredError
 from filters.recipe import parse_recipe
+from jobs import failpoints
 from jobs.errors import HandsDied, Rejected, Unavailable
 from pipeline.services import Edits
 from workers import wire
@@ -145,6 +146,19 @@ def test_a_death_in_a_decoder_names_the_libraries_that_may_be_at_fault(hands):
 
     assert in_decoder.value.crash.libraries == {"libheif": "1.2.3"}
     assert somewhere.value.crash.libraries == {"libheif": "1.2.3", "ffmpeg": "5.1"}
+
+
+def test_a_crash_that_a_failpoint_asks_for_is_one_even_if_the_hands_have_answered_by_then(hands, monkeypatch):
+    child_of(hands)
+
+    def reach_late(step, crash):
+        time.sleep(0.3)
+        crash()
+
+    monkeypatch.setattr(failpoints, "reach", reach_late)
+    with pytest.raises(HandsDied) as died:
+        render(hands, "echo")
+    assert died.value.crash.signal == "SIGSEGV"
 
 
 def test_a_stage_ends_with_the_photo_and_the_next_death_is_not_told_of_it(hands):
