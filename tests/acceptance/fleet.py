@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -125,9 +126,21 @@ class Program:
             family = psutil.Process(self.process.pid).children(recursive=True)
             self.process.kill()
             for member in family:
-                if member.is_running():
+                with suppress(psutil.NoSuchProcess):  # it went with its parent
                     member.kill()
         self.process.wait()
+
+
+def runs(process: psutil.Process) -> bool:
+    """Whether it has not ended; a zombie has."""
+    with suppress(psutil.NoSuchProcess):  # it may end while we look
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def stopped(process: psutil.Process) -> bool:
+    """Whether somebody has stopped it, as by SIGSTOP."""
+    return process.status() == psutil.STATUS_STOPPED
 
 
 def wait_for(condition: Callable[[], object], seconds: float) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
+import psutil
 import psycopg2
 import pytest
 import urllib3
@@ -27,7 +28,7 @@ from pipeline.stocktaking import Audit, Terms
 from scripts.darkroom.main import darkroom
 from scripts.sample import sample_photo
 
-from .fleet import Fleet, wait_for
+from .fleet import Fleet, stopped, wait_for
 
 pytestmark = pytest.mark.server
 MANY = 10_000
@@ -143,7 +144,7 @@ def test_what_a_worker_stores_of_a_media_that_was_deleted_meanwhile_goes_with_th
     (shots / "once").touch()
     worker = fleet.worker(failpoints=f"after_fetch=stop@{shots}", lease_seconds=60)
     receipt = fleet.submit()
-    wait_for(lambda: not list(shots.iterdir()), 30)
+    wait_for(lambda: stopped(psutil.Process(worker.process.pid)), 30)
 
     deleted = run("media", "delete", receipt.media_id, "--yes", "--json")
     assert deleted.exit_code == 0, deleted.output

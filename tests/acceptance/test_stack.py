@@ -15,6 +15,7 @@ import psycopg2
 import pytest
 
 from config import Settings
+from tests.acceptance.fleet import runs
 from workers.stack import Stack, StackError
 
 pytestmark = pytest.mark.server
@@ -156,7 +157,7 @@ def test_another_process_finds_the_servers_and_ends_them(second_stack):
 
     Stack.open(second_stack.directory).down()
 
-    assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in before)
+    assert not any(map(runs, before))
     assert not any(server.running for server in second_stack.status())
 
 

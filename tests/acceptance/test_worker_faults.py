@@ -63,7 +63,7 @@ def test_a_job_whose_worker_is_killed_in_the_middle_is_done_again_within_seconds
 
 
 def test_a_job_whose_whole_machine_is_lost_is_done_by_another_within_half_a_minute(fleet):
-    machine, another = fleet.pool(), None
+    machine = fleet.pool()
     receipt = fleet.freeze_a_job(machine)
     another = fleet.pool()
 
