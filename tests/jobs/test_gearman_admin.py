@@ -39,7 +39,7 @@ def test_a_survey_of_a_dead_server_fails_in_time_and_says_which(kind, request):
     with pytest.raises(BrokerUnavailable, match=address):
         survey(address, 0.5)
 
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 2.5
 
 
 def test_a_ping_comes_back(gearmand):
@@ -73,7 +73,7 @@ def test_a_lost_server_is_named_when_it_is_back(gearmand, wait_until):
     assert not watch.reachable()
 
     gearmand.start()
-    wait_until(lambda: watch.returned() == [gearmand.address], seconds=2.0)
+    wait_until(lambda: watch.returned() == [gearmand.address], seconds=10.0)
     assert watch.reachable()
 
 
@@ -100,4 +100,4 @@ def test_a_server_that_swallows_connections_is_waited_for_once_in_a_while(swallo
     for _ in range(100):
         assert watch.returned() == []
 
-    assert time.monotonic() - began < 0.1
+    assert time.monotonic() - began < 0.5  # not one more timeout

