@@ -116,7 +116,7 @@ def test_a_rung_is_judged_at_the_sources_size_and_the_source_is_the_second_input
 
 def test_memory_is_counted_of_a_process_and_of_all_below_it():
     hold = "import subprocess, sys, time; held = bytearray(64 << 20); "
-    below = f"{hold} time.sleep(1)"
+    below = f"{hold} time.sleep(3)"
     process = subprocess.Popen(
         [sys.executable, "-c", f"{hold} subprocess.run([sys.executable, '-c', {below!r}])"], env=os.environ
     )
