@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from workers.stack import MissingProgramError, Stack
 
@@ -20,6 +21,10 @@ MARKS = {
     "corpus": "corpus",
     "oracle": "corpus",
 }  # by the fixture that a test asks for
+
+
+# Hypothesis tries the same examples on every machine and times none; `scripts/fuzz` looks for new ones.
+settings.load_profile("ci")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -179,7 +179,7 @@ def shuffled(value, order):
     return dict(pairs)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(DATA, st.randoms(use_true_random=False))
 def test_the_order_of_fields_does_not_matter_and_a_program_made_anew_draws_the_same(data, order):
     recipe, again = parse_recipe(data), parse_recipe(json.loads(json.dumps(shuffled(data, order))))
@@ -190,7 +190,7 @@ def test_the_order_of_fields_does_not_matter_and_a_program_made_anew_draws_the_s
     np.testing.assert_array_equal(program.finish(program.apply(PIXELS)), anew.finish(anew.apply(PIXELS)))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(DATA)
 def test_the_canonical_form_compiles_to_the_same_program(data):
     recipe = parse_recipe(data)
@@ -231,7 +231,7 @@ def test_each_look_is_within_two_levels_of_its_float64_formula_everywhere_and_mo
 POINT_TRAY = {field: values for field, values in TRAY.items() if field in POINT_TOOLS}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from(BUILT_IN_LOOKS), st.floats(1, 100), st.fixed_dictionaries({}, optional=POINT_TRAY))
 def test_a_look_and_any_point_tools_are_one_pass_that_rounds_once(name, strength, tray):
     recipe = parse_recipe({"look": {"name": name, "strength": strength}, "adjustments": tray})

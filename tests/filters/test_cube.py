@@ -228,7 +228,7 @@ LINES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.one_of(st.binary(max_size=300), st.lists(LINES, max_size=14).map(lambda lines: "\n".join(lines).encode())))
 def test_any_file_is_a_look_of_tones_or_an_error_of_its_own(data):
     try:
@@ -238,7 +238,7 @@ def test_any_file_is_a_look_of_tones_or_an_error_of_its_own(data):
     assert in_range(applied(unpack("any", pack(look))))
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     st.one_of(
         st.binary(max_size=100), st.binary(max_size=80).map(lambda tail: pack(read_cube(TWO_POINTS, "x"))[:20] + tail)

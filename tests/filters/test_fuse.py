@@ -177,7 +177,7 @@ def tools_of(tray):
     return [operation for name, tool in POINT_TOOLS.items() if name in tray for operation in tool(tray[name])]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(TRAYS)
 def test_any_tray_of_point_tools_is_one_pass_and_within_rounding(tray):
     operations = tools_of(tray)
@@ -188,7 +188,7 @@ def test_any_tray_of_point_tools_is_one_pass_and_within_rounding(tray):
     assert errors.max() < 0.9
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from([MODEL, BLENDED, TABLE, Table(grid=grid(17), strength=0.5)]), TRAYS)
 def test_a_look_and_any_tray_are_one_pass_and_within_rounding_that_steep_tools_may_stretch(look, tray):
     operations = [look, *tools_of(tray)]

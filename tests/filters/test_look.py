@@ -126,7 +126,7 @@ def test_nothing_changes_at_strength_0(name):
 
 
 @any_look
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(strength=st.floats(0.001, 1), amount=st.floats(0, 1))
 def test_a_part_of_a_look_is_that_part_of_the_way_to_it(name, strength, amount):
     colours = noise(5, 7) / 255
@@ -156,7 +156,7 @@ def test_black_is_dark_white_is_light_and_the_middle_between_them(name):
 
 
 @any_look
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(amount=st.floats(0, 1), seed=st.integers(0, 99))
 def test_every_colour_stays_one(name, amount, seed):
     changed = model(name)(noise(20, 20, seed) / 255, amount)

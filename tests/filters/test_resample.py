@@ -161,7 +161,7 @@ def test_pixels_that_may_not_be_written_can_be_read():
     assert resample(pixels, 10, 15).shape == (10, 15, 3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_any_smaller_size_is_within_a_level_of_the_formula(data):
     height, width = data.draw(st.integers(1, 70)), data.draw(st.integers(1, 70))
@@ -200,7 +200,7 @@ def test_a_flat_picture_that_is_enlarged_stays_at_its_level(level, times, size):
     assert np.unique(enlarged).tolist() == [level]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data(), level=st.sampled_from([0, 1, 127, 128, 254, 255]))
 def test_a_flat_box_stays_at_its_level_enlarged_or_reduced(data, level):
     edges = []
@@ -217,7 +217,7 @@ def test_a_flat_box_stays_at_its_level_enlarged_or_reduced(data, level):
     assert np.abs(drawn.astype(np.int16) - level).max() <= (0 if times <= 16 else 1 + times / 32)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(size=st.floats(0.01, 300), reduced=st.integers(1, 300), offset=st.floats(0, 0.99))
 def test_the_weights_of_every_sample_sum_to_one_but_for_a_unit(size, reduced, offset):
     sums = filter_table(size, reduced, offset, reverse=False)[1].sum(axis=1, dtype=np.int64)

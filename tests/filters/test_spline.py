@@ -11,7 +11,7 @@ COUNTS = [2, 3, 4, 9, 17]
 TONES = np.linspace(0, 1, 101)
 
 values = st.lists(st.floats(-2, 2), min_size=2, max_size=17).map(np.array)
-unhurried = settings(max_examples=60, deadline=None)
+few = settings(max_examples=60)
 
 
 def curve(tones, heights):
@@ -41,19 +41,19 @@ def noise(count):
     return np.random.default_rng(count).normal(size=count)
 
 
-@unhurried
+@few
 @given(heights=values)
 def test_a_curve_is_the_natural_spline_of_the_textbook(heights):
     np.testing.assert_allclose(curve(TONES, heights), textbook(TONES, heights), atol=1e-12)
 
 
-@unhurried
+@few
 @given(heights=values)
 def test_a_curve_goes_through_its_values(heights):
     np.testing.assert_allclose(curve(np.linspace(0, 1, len(heights)), heights), heights, atol=1e-12)
 
 
-@unhurried
+@few
 @given(start=st.floats(-2, 2), slope=st.floats(-4, 4), count=st.integers(2, 17))
 def test_a_line_stays_a_line_whatever_the_number_of_its_values(start, slope, count):
     heights = start + slope * np.linspace(0, 1, count)

@@ -284,7 +284,7 @@ def test_memory_does_not_grow_with_what_is_left_out():
     assert peak < pixels.nbytes / 12  # half of which is what is drawn, and its surroundings at 1.4 times the size
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_a_flat_picture_stays_flat_through_any_edit(data):
     height, width = data.draw(st.integers(1, 200)), data.draw(st.integers(1, 200))

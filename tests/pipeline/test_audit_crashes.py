@@ -236,4 +236,4 @@ def publication(media_id: int, mark: str) -> Publication:
 
 
 TestCrashes = Crashes.TestCase
-TestCrashes.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestCrashes.settings = settings(max_examples=40, stateful_step_count=40)

@@ -60,7 +60,7 @@ def test_zero_gives_the_very_same_array(tool):
 
 
 @every_tool
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(size=sizes, amount=st.floats(0.1, 100), seed=st.integers(0, 9))
 def test_any_size_gives_a_new_picture_and_leaves_the_old_one_alone(tool, size, amount, seed):
     pixels = noise(*size, seed)
@@ -75,7 +75,7 @@ def test_any_size_gives_a_new_picture_and_leaves_the_old_one_alone(tool, size, a
 
 
 @every_tool
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(size=sizes, level=levels, amount=st.floats(0.1, 100))
 def test_a_constant_picture_stays_constant(tool, size, level, amount):
     changed = TOOLS[tool](amount).apply(np.full((*size, 3), level, np.uint8))
@@ -84,7 +84,7 @@ def test_a_constant_picture_stays_constant(tool, size, level, amount):
 
 
 @pytest.mark.parametrize("tool", sorted(TOOLS.keys() - {"lux"}))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(size=sizes, level=levels, amount=st.floats(0.1, 100))
 def test_a_constant_picture_stays_as_it_is_where_nothing_is_toned(tool, size, level, amount):
     pixels = np.full((*size, 3), level, np.uint8)

@@ -24,7 +24,7 @@ def formula(pixels, amount):
     return np.clip(1.5 * amount / 100 * over, -40, 40)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     size=st.tuples(st.integers(2, 40), st.integers(2, 40)),
     amount=st.floats(0.1, 100),

@@ -25,7 +25,7 @@ ONE_WAY = st.floats(0, 100)
 TINTS = st.builds(Tint, colour=st.sampled_from(sorted(COLOURS)), strength=ONE_WAY)
 VALUES = dict.fromkeys(POINT_TOOLS, BOTH_WAYS) | {"fade": ONE_WAY, "tint_shadows": TINTS, "tint_highlights": TINTS}
 CURVED = [name for name in POINT_TOOLS if name != "saturation"]
-unhurried = settings(max_examples=40, deadline=None)
+few = settings(max_examples=40)
 # The least and the steepest slope that each docstring states.
 SLOPES = {
     "brightness": (1 / 2.5, 2.5),
@@ -61,7 +61,7 @@ def test_nothing_changes_at_0(tool: str) -> None:
 
 
 @pytest.mark.parametrize("tool", CURVED)
-@unhurried
+@few
 @given(data=st.data())
 def test_tones_keep_their_order_and_the_slope_its_bounds(tool: str, data: st.DataObject) -> None:
     least, steepest = SLOPES[tool]
@@ -73,7 +73,7 @@ def test_tones_keep_their_order_and_the_slope_its_bounds(tool: str, data: st.Dat
 
 
 @pytest.mark.parametrize("tool", CURVED)
-@unhurried
+@few
 @given(data=st.data())
 def test_a_curve_has_no_kink(tool: str, data: st.DataObject) -> None:
     """A kink of slope 0.03 would show: the sharpest bend of a smooth one is 0.025 from one step to the next."""
@@ -83,7 +83,7 @@ def test_a_curve_has_no_kink(tool: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("tool", CURVED)
-@unhurried
+@few
 @given(data=st.data())
 def test_no_tone_leaves_0_to_1(tool: str, data: st.DataObject) -> None:
     curved = curve(tool, drawn(tool, data))(RAMP)
@@ -93,14 +93,14 @@ def test_no_tone_leaves_0_to_1(tool: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("tool", [name for name in CURVED if name != "fade"])
-@unhurried
+@few
 @given(data=st.data())
 def test_black_and_white_stay(tool: str, data: st.DataObject) -> None:
     np.testing.assert_allclose(curve(tool, drawn(tool, data))(RAMP)[[0, -1]], RAMP[[0, -1]], atol=1e-15)
 
 
 @pytest.mark.parametrize("tool", ["brightness", "fade", "highlights", "shadows"])
-@unhurried
+@few
 @given(data=st.data())
 def test_more_is_brighter(tool: str, data: st.DataObject) -> None:
     less, more = sorted(data.draw(st.tuples(VALUES[tool], VALUES[tool])))
@@ -108,7 +108,7 @@ def test_more_is_brighter(tool: str, data: st.DataObject) -> None:
     assert (curve(tool, more)(RAMP) >= curve(tool, less)(RAMP) - 1e-15).all()
 
 
-@unhurried
+@few
 @given(values=st.tuples(BOTH_WAYS, BOTH_WAYS))
 def test_more_contrast_moves_tones_away_from_the_middle(values: tuple[float, float]) -> None:
     less, more = sorted(values)
@@ -116,7 +116,7 @@ def test_more_contrast_moves_tones_away_from_the_middle(values: tuple[float, flo
     assert (abs(curve("contrast", more)(RAMP) - 0.5) >= abs(curve("contrast", less)(RAMP) - 0.5) - 1e-15).all()
 
 
-@unhurried
+@few
 @given(values=st.tuples(BOTH_WAYS, BOTH_WAYS))
 def test_warmer_is_redder_and_less_blue(values: tuple[float, float]) -> None:
     cooler, warmer = (curve("warmth", value)(RAMP) for value in sorted(values))
@@ -126,7 +126,7 @@ def test_warmer_is_redder_and_less_blue(values: tuple[float, float]) -> None:
 
 
 @pytest.mark.parametrize("tool", ["tint_shadows", "tint_highlights"])
-@unhurried
+@few
 @given(colour=st.sampled_from(sorted(COLOURS)), strengths=st.tuples(ONE_WAY, ONE_WAY))
 def test_more_tint_is_more_colourful(tool: str, colour: str, strengths: tuple[float, float]) -> None:
     less, more = (curve(tool, Tint(colour=colour, strength=strength))(RAMP) for strength in sorted(strengths))
@@ -156,7 +156,7 @@ def test_tints_act_on_their_own_end_of_the_tones(colour: str) -> None:
 
 
 @pytest.mark.parametrize("tool", ["highlights", "shadows"])
-@unhurried
+@few
 @given(value=BOTH_WAYS.filter(lambda value: abs(value) > 1))
 def test_highlights_and_shadows_act_on_their_own_end_of_the_tones(tool: str, value: float) -> None:
     changed = np.abs(curve(tool, value)(RAMP) - RAMP)[:, 0]
@@ -166,14 +166,14 @@ def test_highlights_and_shadows_act_on_their_own_end_of_the_tones(tool: str, val
 
 
 @pytest.mark.parametrize("tool", ["warmth", "tint_shadows", "tint_highlights"])
-@unhurried
+@few
 @given(data=st.data())
 def test_a_cast_keeps_the_luma_of_every_grey(tool: str, data: st.DataObject) -> None:
     np.testing.assert_allclose(curve(tool, drawn(tool, data))(RAMP) @ LUMA, RAMP[:, 0], atol=1e-14)
 
 
 @pytest.mark.parametrize("tool", ["brightness", "contrast", "saturation", "fade", "highlights", "shadows"])
-@unhurried
+@few
 @given(data=st.data())
 def test_a_grey_stays_grey(tool: str, data: st.DataObject) -> None:
     (operation,) = POINT_TOOLS[tool](drawn(tool, data))
@@ -182,13 +182,13 @@ def test_a_grey_stays_grey(tool: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("tool", ["brightness", "contrast"])
-@unhurried
+@few
 @given(value=BOTH_WAYS)
 def test_minus_undoes_plus(tool: str, value: float) -> None:
     np.testing.assert_allclose(curve(tool, -value)(curve(tool, value)(RAMP)), RAMP, atol=1e-14)
 
 
-@unhurried
+@few
 @given(value=BOTH_WAYS, colours=arrays(np.float64, (7, 3), elements=st.floats(0.34, 0.66)))
 def test_saturation_keeps_luma_where_nothing_is_clipped(value: float, colours: Tones) -> None:
     (operation,) = POINT_TOOLS["saturation"](value)
@@ -196,7 +196,7 @@ def test_saturation_keeps_luma_where_nothing_is_clipped(value: float, colours: T
     np.testing.assert_allclose(operation(colours) @ LUMA, colours @ LUMA, atol=1e-14)
 
 
-@unhurried
+@few
 @given(values=st.tuples(BOTH_WAYS, BOTH_WAYS), colours=arrays(np.float64, (7, 3), elements=st.floats(0, 1)))
 def test_more_saturation_is_more_colourful(values: tuple[float, float], colours: Tones) -> None:
     less, more = (POINT_TOOLS["saturation"](value)[0] for value in sorted(values))
@@ -206,7 +206,7 @@ def test_more_saturation_is_more_colourful(values: tuple[float, float], colours:
     assert (abs(more(colours) - luma) >= abs(less(colours) - luma) - 1e-14).all()
 
 
-@unhurried
+@few
 @given(colours=arrays(np.float64, (7, 3), elements=st.floats(0, 1)))
 def test_without_saturation_a_picture_is_monochrome(colours: Tones) -> None:
     (operation,) = POINT_TOOLS["saturation"](-100)

@@ -232,7 +232,7 @@ def test_every_box_of_a_movie_fills_the_one_around_it(movie, tmp_path):
 
 
 @given(st.integers(0, 1400), st.binary(min_size=1, max_size=6))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_written_over_a_movies_description_it_passes_or_is_unclean(movie, tmp_path, at, bytes_):
     with contextlib.suppress(UncleanRenditionError):
         verify_movie(movie[:at] + bytes_ + movie[at + len(bytes_) :], tmp_path)

@@ -371,7 +371,7 @@ def test_the_cost_of_a_hostile_container_is_bounded(kind):
 CONTAINERS = sorted(making.EVERY_CONTAINER.items())
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.sampled_from(CONTAINERS), st.data())
 def test_a_container_with_changed_bytes_is_no_accident(container, data):
     kind, whole = container
@@ -383,7 +383,7 @@ def test_a_container_with_changed_bytes_is_no_accident(container, data):
     code(bytes(changed), kind)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from(["mov", "matroska", "avi", "mpegts"]), st.binary(max_size=300))
 def test_random_bytes_are_no_accident(kind, junk):
     code(junk, kind)

@@ -22,25 +22,24 @@ def read(data: bytes) -> Header | None:
         return None
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_random_bytes_are_no_photo_and_no_accident(junk):
     read(junk)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(STARTS), st.binary(max_size=300))
 def test_random_bytes_behind_a_signature_are_no_accident(start, junk):
     read(start + junk)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.sampled_from(PHOTOS), st.data())
 def test_a_photo_cut_anywhere_is_no_accident(photo, data):
     read(photo[: data.draw(st.integers(0, len(photo)))])
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.sampled_from(PHOTOS), st.data())
 def test_a_photo_with_changed_bytes_is_within_the_limits_or_refused(photo, data):
     changed = bytearray(photo)
@@ -58,7 +57,7 @@ def test_a_photo_with_changed_bytes_is_within_the_limits_or_refused(photo, data)
         assert 1 <= header.frames <= Limits().frames
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(PHOTOS), st.data())
 def test_a_photo_with_a_part_taken_out_or_doubled_is_no_accident(photo, data):
     start, end = sorted(data.draw(st.tuples(*[st.integers(0, len(photo))] * 2)))
