@@ -17,7 +17,7 @@ from typing import Any
 
 TYPES = {".m3u8": "application/vnd.apple.mpegurl", ".js": "text/javascript"}
 PICTURE = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
-PATIENCE_SECONDS = 150
+PATIENCE_SECONDS = 300
 
 
 class Site(ThreadingHTTPServer):

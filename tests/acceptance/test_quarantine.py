@@ -51,7 +51,7 @@ def killed(fleet, tmp_path, photo):
     fleet.pool(failpoints=f"mid_render=crash@{shots}")
     receipts = [fleet.client.submit(owner, fleet.client.upload(owner, photo, key="k")) for owner in (7, 8)]
     for receipt in receipts:
-        fleet.wait_until(receipt, JobState.REJECTED)
+        fleet.wait_until(receipt, JobState.REJECTED, 90)  # three new renderers have to begin
     return receipts
 
 

@@ -50,7 +50,7 @@ def see(argument, ladder):
 
 
 def open_descriptors():
-    return [number for number in range(64) if refusal(partial(fcntl.fcntl, number, fcntl.F_GETFD)) is None]
+    return [number for number in range(4096) if refusal(partial(fcntl.fcntl, number, fcntl.F_GETFD)) is None]
 
 
 def attempt(argument, ladder):
