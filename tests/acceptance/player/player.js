@@ -1,5 +1,5 @@
-// Plays what the address names after "#" and reports what came of it: a playlist through hls.js, each rung in turn and
-// then on to the end; any other file as it is.
+// Plays what the address names after "#" and reports what came of it: a playlist through hls.js, each rung in turn, the
+// last to its end; any other file as it is.
 const PATIENCE_MS = 60_000;
 const MOVED_SECONDS = 0.4;
 
@@ -22,7 +22,16 @@ async function main(address) {
 }
 
 async function playLadder(address) {
-  const hls = new Hls({ startLevel: 0 });
+  let hls = await playRung(address, 0);
+  for (let level = 1; level < hls.levels.length; level++) {
+    hls.destroy();
+    hls = await playRung(address, level);
+  }
+}
+
+async function playRung(address, level) {
+  const hls = new Hls({ startLevel: level });
+  hls.on(Hls.Events.MANIFEST_PARSED, () => { hls.loadLevel = level; }); // and stays there
   hls.on(Hls.Events.ERROR, (_, data) => {
     if (!data.fatal && data.details === Hls.ErrorDetails.BUFFER_STALLED_ERROR) return; // it waits for a busy machine
     report.errors.push(`hls.js: ${data.type} ${data.details} ${data.error ?? ""}`);
@@ -30,12 +39,10 @@ async function playLadder(address) {
   hls.loadSource(address);
   hls.attachMedia(video);
   await until("the playlist", () => hls.levels.length > 0);
-  for (const [level, { width, height }] of hls.levels.entries()) {
-    video.currentTime = 0;
-    hls.currentLevel = level; // at once: what is buffered of another rung is thrown away
-    await until(`rung ${level} of ${width} x ${height}`, () => video.videoWidth === width);
-    await watch(hls.levels[level].attrs.RESOLUTION);
-  }
+  const { width, height, attrs } = hls.levels[level];
+  await until(`rung ${level} of ${width} x ${height}`, () => video.videoWidth === width);
+  await watch(attrs.RESOLUTION);
+  return hls;
 }
 
 async function playFile(address) {
