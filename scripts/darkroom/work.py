@@ -5,9 +5,19 @@ import sys
 import click
 
 import jobs.migrate
+from config import MisconfiguredError
 from jobs.job import FUNCTIONS, PHOTO
-from scripts.darkroom.app import App, Group, json_option, print_json
+from scripts.darkroom.app import App, Failure, Group, json_option, print_json
 from workers import head, janitor, relay, supervisor, sweeper
+from workers.exits import UNABLE
+
+
+def begin(app: App) -> None:
+    """Hand the settings on to the process. Raises Failure, with its own exit status, if one is missing or wrong."""
+    try:
+        app.export_settings()
+    except MisconfiguredError as error:
+        raise Failure(str(error), UNABLE) from error
 
 
 @click.command()
@@ -21,7 +31,7 @@ def worker(app: App, function: str) -> None:
     TERM drains: it takes no more jobs, finishes the one it has, and leaves within 25 s. A second TERM stops it at once;
     its job goes back to the queue.
     """
-    app.export_settings()
+    begin(app)
     sys.exit(head.main(["--function", function]))
 
 
@@ -33,7 +43,7 @@ def worker(app: App, function: str) -> None:
 @click.pass_obj
 def pool(app: App, photo: int, clip: int) -> None:
     """Run workers, a sweeper, a relay and a janitor under a supervisor that restarts what dies."""
-    app.export_settings()
+    begin(app)
     sys.exit(supervisor.main(["--photo", str(photo), "--clip", str(clip)]))
 
 
@@ -42,7 +52,7 @@ def pool(app: App, photo: int, clip: int) -> None:
 @click.pass_obj
 def sweep(app: App, *, once: bool) -> None:
     """Bring tickets again: of expired leases, due retries, and queues that a job server lost."""
-    app.export_settings()
+    begin(app)
     sys.exit(sweeper.main(["--once"] if once else []))
 
 
@@ -51,7 +61,7 @@ def sweep(app: App, *, once: bool) -> None:
 @click.pass_obj
 def clear_away(app: App, *, once: bool) -> None:
     """Remove from the store what was deleted: at once, after 16 minutes, and after a day. A pool has one already."""
-    app.export_settings()
+    begin(app)
     sys.exit(janitor.main(["--once"] if once else []))
 
 
@@ -59,7 +69,7 @@ def clear_away(app: App, *, once: bool) -> None:
 @click.pass_obj
 def relay_events(app: App) -> None:
     """Publish the outbox in order, at least once: to DARKROOM_EVENTS_URL, or as JSON lines to standard output."""
-    app.export_settings()
+    begin(app)
     sys.exit(relay.main([]))
 
 

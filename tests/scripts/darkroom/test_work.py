@@ -1,9 +1,11 @@
-"""How many workers of which kind the command line asks for."""
+"""How many workers of which kind the command line asks for, and what it ends with if none could begin."""
 
 import pytest
 from click.testing import CliRunner
 
+from scripts.darkroom.app import App
 from scripts.darkroom.main import darkroom
+from workers.exits import UNABLE
 
 
 @pytest.fixture
@@ -31,6 +33,16 @@ def test_a_pool_has_as_many_workers_of_each_kind_as_it_is_asked_for(asked):
 def test_a_worker_is_for_photos_unless_it_is_asked_to_be_for_clips(asked):
     assert asked("worker") == ["--function", "photo"]
     assert asked("worker", "--function", "clip") == ["--function", "clip"]
+
+
+@pytest.mark.parametrize("process", ["worker", "pool", "sweep", "relay", "janitor"])
+def test_a_process_that_cannot_begin_for_a_setting_says_so_to_whoever_would_restart_it(process, tmp_path):
+    app = App(directory=tmp_path, environ={"DARKROOM_SANDBOX": "maybe"})
+
+    result = CliRunner().invoke(darkroom.commands[process], [], obj=app)
+
+    assert result.exit_code == UNABLE
+    assert "DARKROOM_SANDBOX must be allowed or required, not 'maybe'" in result.output
 
 
 @pytest.mark.parametrize(
