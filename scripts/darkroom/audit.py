@@ -19,6 +19,7 @@ from scripts.darkroom.app import App, Command, Failure, json_option, print_json
 from scripts.darkroom.show import console, size
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+DEFAULT_AGE = "24h"
 MOST_SHOWN = 20  # findings of each kind, to a person
 BAD = (Fault.MISSING, Fault.ALTERED)
 MEANING = {
@@ -29,16 +30,24 @@ MEANING = {
 }
 
 
-class Age(click.ParamType[float]):
-    """A time such as 90s, 15m, 24h or 7d, in seconds."""
+@dataclass(frozen=True, kw_only=True)
+class Age:
+    """How old something is, and how a person said so."""
+
+    text: str
+    seconds: float
+
+
+class AgeOption(click.ParamType[Age]):
+    """A time such as 90s, 15m, 24h or 7d."""
 
     name = "age"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ARG002
-        """The seconds."""
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Age:  # noqa: ARG002
+        """The age."""
         text = str(value)
         try:
-            return timedelta(**{UNITS[text[-1:]]: int(text[:-1])}).total_seconds()
+            return Age(text=text, seconds=timedelta(**{UNITS[text[-1:]]: int(text[:-1])}).total_seconds())
         except (KeyError, ValueError, OverflowError):
             self.fail(f"{text!r} is no age such as 90s, 15m, 24h or 7d.")
 
@@ -61,10 +70,9 @@ class Told:
 @click.option("--dry-run", is_flag=True, help="Remove nothing, whatever else is said.")
 @click.option(
     "--older-than",
-    "older_than_seconds",
-    default="24h",
+    default=DEFAULT_AGE,
     show_default=True,
-    type=Age(),
+    type=AgeOption(),
     help="What is younger, by the store's clock, is no orphan.",
 )
 @click.option("--deep", is_flag=True, help="Read every byte, rather than compare the checksums that the store keeps.")
@@ -83,7 +91,7 @@ def audit(
     sweep: bool,
     yes: bool,
     dry_run: bool,
-    older_than_seconds: float,
+    older_than: Age,
     deep: bool,
     page: int,
     as_json: bool,
@@ -103,13 +111,14 @@ def audit(
     darkroom audit --sweep --yes      remove the orphans, each looked at again under a lock
     darkroom audit --json | jq -r '.findings[] | select(.fault == "missing") | .media_id'
     """
-    terms = Terms(older_than_seconds=older_than_seconds, deep=deep, page=page)
+    terms = Terms(older_than_seconds=older_than.seconds, deep=deep, page=page)
     removes = sweep and yes and not dry_run
     told = take_stock(Audit(app.store, app.inventory, terms), removes=removes, keep_all=as_json)
     if as_json:
         print_json({name: value for name, value in vars(told).items() if name != "sizes"})
     else:
-        print_told(told, sweep=sweep, removes=removes)
+        print_told(told)
+        click.echo(swept(told) if removes else to_sweep(told, older_than))
     bad = sum(told.counts[fault] for fault in BAD)
     if bad:
         remedy = "`darkroom media reprocess MEDIA` makes renditions anew."
@@ -173,20 +182,26 @@ class Bar:
         self._bars.update(self._task, told=", ".join(filter(None, (f"{told.looked_at:,} objects", found))))
 
 
-def print_told(told: Told, *, sweep: bool, removes: bool) -> None:
-    """The findings and their summary, for a person."""
+def print_told(told: Told) -> None:
+    """The findings and how many there are of each kind, for a person."""
     for finding in told.findings:
         click.echo(f"{finding.fault}  {finding.key}  {size(finding.bytes or 0)}  {finding.reason}")
     table = Table("", "objects", "bytes", "", box=None)
     for fault in Fault:
         table.add_row(fault, f"{told.counts[fault]:,}", size(told.sizes[fault]), MEANING[fault])
     console().print(table)
-    click.echo(f"{told.looked_at:,} objects were looked at." + swept(told, sweep=sweep, removes=removes))
+    click.echo(f"{told.looked_at:,} objects were looked at.")
 
 
-def swept(told: Told, *, sweep: bool, removes: bool) -> str:
-    """What became of the orphans, or would."""
-    if removes:
-        return f" {told.removed:,} orphans were removed, {told.kept:,} were not."
+def swept(told: Told) -> str:
+    """What became of the orphans."""
+    return f"{told.removed:,} orphans were removed, {told.kept:,} were not."
+
+
+def to_sweep(told: Told, older_than: Age) -> str:
+    """How the orphans that were found, and no others, are removed."""
     orphans = told.counts[Fault.ORPHAN]
-    return f" A sweep would remove {orphans:,}: darkroom audit --sweep --yes" if sweep or orphans else ""
+    if not orphans:
+        return "A sweep would remove nothing."
+    age = "" if older_than.text == DEFAULT_AGE else f" --older-than {older_than.text}"
+    return f"A sweep would remove {orphans:,}: darkroom audit --sweep --yes{age}"

@@ -325,6 +325,7 @@ def test_an_audit_of_hundreds_of_objects_in_small_pages_finds_all_that_is_wrong_
     assert {missing, altered} <= {finding["key"] for finding in json.loads(told.stdout)["findings"]}
     dry = run("audit", "--sweep", "--older-than", "0s", "--json")
     assert json.loads(dry.stdout)["removed"] == 0
+    assert "audit --sweep --yes --older-than 0s\n" in run("audit", "--older-than", "0s").output
     assert run("audit", "--sweep", "--yes", "--older-than", "0s").exit_code == 1
     assert found(0) == wrong
     assert ledger.is_removed(lone)
