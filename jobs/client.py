@@ -180,9 +180,10 @@ class Client:
                 on_status(status)
             left = end - time.monotonic()
             if left <= 0:
+                waited = f"{round(timeout_seconds, 1):g} s and {status.attempts} attempts"
                 raise TimeoutError(
-                    f"job {job_id} is still {status.state} after {timeout_seconds} s and {status.attempts} attempts; "
-                    f"it goes on, so wait again, or look with `darkroom job show {job_id}`"
+                    f"job {job_id} is still {status.state} after {waited}; it goes on, so wait again, or look "
+                    f"with `darkroom job show {job_id}`"
                 )
             time.sleep(min(pause, left))
             pause = min(pause * WAIT_GROWTH, LONGEST_WAIT_SECONDS)

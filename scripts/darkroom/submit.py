@@ -17,13 +17,14 @@ from jobs.errors import Rejected, Unavailable
 from jobs.job import CLIP, PHOTO, JobState, JobStatus, Lane, Media
 from jobs.ladders import checked_mandatory, find_ladder
 from jobs.recipes import check_cut
-from scripts.darkroom.app import OWNER, App, Failure, exit_code, json_option, preset_option, print_json
+from scripts.darkroom.app import OWNER, App, Failure, exit_code, json_option, preset_option, print_json, sentence
 from scripts.darkroom.edits import cut_data, cut_options, edit_options, recipe_of_options
 from scripts.darkroom.kind import first_bytes, told_function
 from scripts.darkroom.show import console, rendition_table, state
 from scripts.darkroom.watch import Watch
 
 UPLOADS_AT_ONCE = 4
+REFUSED = 1  # the exit code for what will be refused again
 PATIENCE_SECONDS = 300.0  # with a job that gets no further
 
 
@@ -227,9 +228,10 @@ def hand_over(client: Client, source: str, key: str | None, order: Handover) -> 
             recipe=order.recipe,
             mandatory=order.mandatory,
         )
-        return Submission(source=source, job=client.status(receipt.job_id))
+        job = client.status(receipt.job_id)
+        return Submission(source=source, job=job, exit_code=ended_as(job))
     except (Rejected, Unavailable) as error:
-        return Submission(source=source, error=f"{error.code}: {error}", exit_code=exit_code(error))
+        return Submission(source=source, error=f"{error.code}: {sentence(error)}", exit_code=exit_code(error))
     except OSError as error:
         return Submission(source=source, error=f"it cannot be read: {error.strerror}", exit_code=2)
 
@@ -242,8 +244,13 @@ def follow(client: Client, submitted: Submission, deadline: float | None, watch:
         job = wait_for(client, submitted.job.job_id, deadline, watch)
         media = client.media(job.media_id)
     except (Unavailable, TimeoutError) as error:
-        return replace(submitted, error=str(error), exit_code=exit_code(error))
-    return replace(submitted, job=job, media=media, exit_code=0 if job.state is JobState.DONE else 1)
+        return replace(submitted, error=sentence(error), exit_code=exit_code(error))
+    return replace(submitted, job=job, media=media, exit_code=ended_as(job))
+
+
+def ended_as(job: JobStatus) -> int:
+    """What a job alone would end the command with: 1 if it has ended, and not well."""
+    return int(job.state.final and job.state is not JobState.DONE)
 
 
 def wait_for(client: Client, job_id: int, deadline: float | None, watch: Watch) -> JobStatus:
@@ -298,7 +305,8 @@ def headline(result: Submission) -> str:
     """One source in one line, as rich's markup."""
     source = escape(result.source)
     if result.job is None:
-        return f"[red]refused[/]  {source}  {escape(result.error or '')}"
+        word = "refused" if result.exit_code == REFUSED else "not submitted"
+        return f"[red]{word}[/]  {source}  {escape(result.error or '')}"
     job = result.job
     reason = result.error or (f"{job.code}: {job.reason}" if job.code else "")
     again = f"run it again with `darkroom job retry {job.job_id}`" if job.state is JobState.CANCELLED else ""

@@ -126,6 +126,7 @@ def test_a_corrupt_photo_is_rejected_at_once_with_its_reason(run, tmp_path):
     assert submitted["job"]["state"] == "rejected"
     assert submitted["job"]["code"] == "corrupt_media"
     assert submitted["job"]["attempts"] == 1
+    assert run("submit", file, "--owner", 7).exit_code == 1  # the same job, which has ended
 
 
 def test_a_wrong_path_says_where_it_was_looked_for(run, tmp_path):
