@@ -31,6 +31,7 @@ from scripts.faulting.sweeping import sweep
 from scripts.faulting.table import FAULTS
 
 DEFAULT_SEED = 1
+NAMES = frozenset(fault.name for fault in FAULTS)
 COLUMNS = ("acknowledged", "ready", "rejected", "dead", "lost", "half_published", "duplicated", "orphans")
 
 
@@ -54,12 +55,12 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(prog="scripts/faults", description=__doc__)
     made.add_argument("--seed", type=int, default=DEFAULT_SEED, help="of order and parameters (%(default)s)")
-    made.add_argument("--json", type=Path, metavar="FILE", help="keep the figures here")
+    made.add_argument("--json", type=new_file, metavar="FILE", help="keep the figures here")
     made.add_argument(
         "--only",
         nargs="+",
         metavar="NAME",
-        help="faults whose name or group has one of these words; those of the group `long` only so, by all of it",
+        help="the fault of this name, or those whose name or group has it; of the group `long` by all of it alone",
     )
     made.add_argument("--list", action="store_true", help="name the faults, and leave")
     made.add_argument(
@@ -72,8 +73,24 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--short", action="store_true", help="a few of each group")
     made.add_argument("--allow-skips", action="store_true", help="a fault that is not to be had here fails nothing")
     made.add_argument("--minutes", type=float, metavar="M", help="go on for so long, with faults at random")
-    made.add_argument("--media", type=Path, metavar="DIR", help="judge the files of a folder, and leave")
+    made.add_argument("--media", type=folder_of_files, metavar="DIR", help="judge the files of a folder, and leave")
     return made
+
+
+def new_file(text: str) -> Path:
+    """A file that can be written once there is something to keep."""
+    file = Path(text)
+    if file.is_dir() or not file.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is a folder, or is to lie in one that is not there")
+    return file
+
+
+def folder_of_files(text: str) -> Path:
+    """A folder with something to judge."""
+    folder = Path(text)
+    if not folder.is_dir() or not any(file.is_file() for file in folder.iterdir()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no folder that has files")
+    return folder
 
 
 def choose(only: Sequence[str] | None, *, short: bool) -> list[Fault]:
@@ -85,8 +102,11 @@ def choose(only: Sequence[str] | None, *, short: bool) -> list[Fault]:
 
 
 def is_meant(fault: Fault, word: str) -> bool:
-    """Whether a word of the command line means this fault; a long one has to be spelled out."""
-    if fault.group == LONG:
+    """Whether a word of the command line means this fault; a long one has to be spelled out.
+
+    A word that is the whole name of a fault means no other.
+    """
+    if fault.group == LONG or word in NAMES:
         return word in (fault.group, fault.name)
     return word in f"{fault.group} {fault.name}"
 

@@ -1,14 +1,10 @@
 """A folder of files, hostile ones perhaps, each put through the sandboxed pipeline: what became of it and what it cost.
 
-    python -m scripts.faulting.media DIR [--json FILE]
-
 Every file goes the way that it goes in production, from telling a photo from a clip to the verified renditions, in real
 hands with the default settings. Where strace is installed the hands run under it, and every file and address that they
 ask for is held against those that are theirs.
 """
 
-import argparse
-import json
 import os
 import re
 import shutil
@@ -216,22 +212,3 @@ def is_made(line: str, name: str, own: Collection[str]) -> bool:
 def asked_network(lines: Iterable[str]) -> list[str]:
     """The system calls that asked for a network, or for another process's socket."""
     return [line for line in lines if ASKED_NETWORK.match(line)]
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Judge a folder and write what became of its files. The exit status is 1 if one died."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.faulting.media", description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--json", type=Path, help="where to write it; the standard output by default")
-    asked = parser.parse_args(arguments)
-    judged = judge_folder(asked.folder)
-    text = json.dumps(judged, indent=1)
-    if asked.json:
-        asked.json.write_text(text + "\n")
-    else:
-        print(text)
-    return int(any(judgement["verdict"] == "died" for judgement in judged))
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

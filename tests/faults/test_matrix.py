@@ -28,6 +28,8 @@ def test_no_two_faults_have_one_name_and_every_step_is_killed():
 
 def test_faults_are_chosen_by_a_part_of_their_group_or_name():
     assert {fault.group for fault in choose(["kills"], short=False)} == {"kills"}
+    assert [fault.name for fault in choose(["kill after put"], short=False)] == ["kill after put"]
+    assert len(choose(["after put"], short=False)) > 1
     assert choose(None, short=True)
     assert len(choose(None, short=True)) < len(FAULTS)
 

@@ -108,6 +108,18 @@ def test_a_name_that_no_fault_has_is_an_error_beside_whatever_others(names):
     assert left.value.code == 2
 
 
+@pytest.mark.parametrize("words", [["--media", "nowhere"], ["--media", "empty"], ["--json", "nowhere/figures.json"]])
+def test_what_cannot_be_judged_or_kept_is_an_error_before_anything_runs(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+
+    with pytest.raises(SystemExit) as left:
+        faults.main(words)
+
+    assert left.value.code == 2
+    assert repr(words[1]) in capsys.readouterr().err
+
+
 class Silent:
     """A client whose ledger never answers."""
 
