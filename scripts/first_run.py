@@ -1,5 +1,6 @@
 """`scripts/run`: from a photo or clip to its renditions, through every real part, in one command."""
 
+import fcntl
 import os
 import signal
 import uuid
@@ -47,7 +48,7 @@ def first_run(files: tuple[str, ...], owner: int, out: Path, *, keep: bool) -> N
         signal.signal(number, interrupt)
     screen = console()
     sources = list(expand(files)) if files else [os.path.relpath(sample())]
-    with local_stack(screen, keep=keep) as app:
+    with alone(screen), local_stack(screen, keep=keep) as app:
         # A key of its own for each run: the same photo again is work again, not yesterday's answer.
         keys: dict[str, str | None] = {source: uuid.uuid4().hex for source in sources}
         order = Handover(
@@ -73,6 +74,16 @@ def sample() -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(sample_photo())
     return file
+
+
+@contextmanager
+def alone(screen: Console) -> Iterator[None]:
+    """Wait for another run in this folder: the first to end would stop the servers under the second."""
+    LOCAL_STACK.parent.mkdir(parents=True, exist_ok=True)
+    with (LOCAL_STACK.parent / "run.lock").open("w") as lock:
+        with screen.status("Waiting for another scripts/run in this folder"):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager
