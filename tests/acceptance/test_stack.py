@@ -15,6 +15,7 @@ import psycopg2
 import pytest
 
 from config import Settings
+from jobs.s3 import connect_s3
 from tests.acceptance.fleet import runs
 from workers.stack import Stack, StackError
 
@@ -61,6 +62,14 @@ def test_every_server_is_healthy_and_reports_its_version_port_and_log(stack):
         assert server.log.is_file(), server
         listening = psutil.Process(server.pid).net_connections(kind="tcp")
         assert server.port in {connection.laddr.port for connection in listening}
+
+
+def test_asking_the_store_how_it_is_leaves_nothing_in_it(second_stack):
+    second_stack.up()
+    second_stack.status()
+
+    settings = second_stack.settings
+    assert "Contents" not in connect_s3(settings).list_objects_v2(Bucket=settings.s3_bucket)
 
 
 def test_every_server_listens_on_loopback_alone(stack):

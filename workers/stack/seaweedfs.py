@@ -72,12 +72,13 @@ class SeaweedFS(Server):
                 Path(f"/tmp/seaweedfs-{part}-grpc-{port + 1}.sock").unlink(missing_ok=True)  # noqa: S108
 
     def probe(self) -> str:
-        """Store an object, in the bucket that the first probe makes."""
+        """Store an object and remove it again, in the bucket that the first probe makes."""
         try:
             answer = self._put()
         except self._client.exceptions.NoSuchBucket:
             self._client.create_bucket(Bucket=BUCKET)
             answer = self._put()
+        self._client.delete_object(Bucket=BUCKET, Key=PROBE_KEY)
         return str(answer["ResponseMetadata"]["HTTPHeaders"]["server"]).split()[-1]  # "SeaweedFS 8000GB 4.48"
 
     @property
