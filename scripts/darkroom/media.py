@@ -196,13 +196,13 @@ def renamed(text: str, names: Iterable[tuple[str, str]]) -> str:
 def recipe_line(record: Media) -> str:
     """By which recipe a generation was made, in words."""
     if not record.generation:
-        return "nothing made of it yet"
+        return "nothing made of it"
     return f"recipe {json.dumps(record.recipe)}" if record.recipe else "no edits"
 
 
 def print_media(record: Media, urls: dict[str, str]) -> None:
     """The record for a person."""
-    shape = f"{record.width} x {record.height}" if record.width else "not known yet"
+    shape = f"{record.width} x {record.height}" if record.width else "size not known"
     stands = f"{record.state}, generation {record.generation}"
     click.echo(f"{record.function} {record.media_id} of owner {record.owner_id}: {stands}")
     if record.state == "deleted":
@@ -213,6 +213,9 @@ def print_media(record: Media, urls: dict[str, str]) -> None:
         click.echo(clip_line(record.facts))
     for name, value in record.facts.items():
         click.echo(f"  {name}: {value}")
-    console().print(rendition_table(record))
+    if record.state == "failed":
+        click.echo("Its job says why: `darkroom job list --state rejected`, or `--state dead`.")
+    if record.renditions:
+        console().print(rendition_table(record))
     for name, url in urls.items():
         click.echo(f"{name}: {url}")

@@ -135,7 +135,7 @@ def reproduce(app: App, original: str, *, as_json: bool) -> None:
         suspect = read_suspect(Path(original))
     else:
         kept = opened(app)
-        suspect = find_suspect(app, kept.deaths(resolve(kept, original)))
+        suspect = find_suspect(app, kept.deaths(resolve(kept, original, "file here, and no hash")))
     result = run_again(suspect, settings_of(app))
     if as_json:
         print_json(result)
@@ -150,16 +150,16 @@ def opened(app: App) -> PostgresQuarantine:
     return PostgresQuarantine.from_settings(app.settings)
 
 
-def resolve(kept: PostgresQuarantine, prefix: str) -> str:
-    """The hash that begins so.
+def resolve(kept: PostgresQuarantine, prefix: str, meant: str = "hash") -> str:
+    """The hash that begins so; `meant` is what it should have been where it cannot be one.
 
     Raises:
         Rejected: `unknown_content`.
         UsageError: several do, or none could.
     """
+    if not re.fullmatch(PREFIX, prefix.lower()):
+        raise click.UsageError(f"{prefix!r} is no {meant}: give at least 4 of its hexadecimal digits.")
     prefix = prefix.lower()
-    if not re.fullmatch(PREFIX, prefix):
-        raise click.UsageError(f"{prefix!r} is no file here, and no hash: give at least 4 of its hexadecimal digits.")
     found = kept.hashes(prefix, NAMED)
     if not found:
         raise Rejected("unknown_content", f"no original whose SHA-256 begins with {prefix} has killed a renderer")

@@ -68,12 +68,19 @@ def status(results: Sequence[Result]) -> int:
     return 2 if not results or any(result.trouble for result in results) else 0
 
 
+def target_name(text: str) -> str:
+    """The name of a target."""
+    if text not in TARGETS:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(TARGETS)}")
+    return text
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     found = argparse.ArgumentParser(
         prog="scripts/fuzz", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    found.add_argument("targets", nargs="*", choices=[*TARGETS, []], metavar="TARGET", help=", ".join(TARGETS))
+    found.add_argument("targets", nargs="*", type=target_name, metavar="TARGET", help=", ".join(TARGETS))
     found.add_argument("--minutes", type=float, default=10.0, help="for each target (%(default)g)")
     found.add_argument("--jobs", type=int, default=1, help="targets at once (%(default)d)")
     found.add_argument("--keep", action="store_true", help="keep what reached new lines for the tests")

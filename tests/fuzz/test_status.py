@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.fuzzing.__main__ import Result, find_trouble, status
+from scripts.fuzzing.__main__ import Result, find_trouble, parser, status
 
 QUIET = Result(target="ticket", runs=1000, findings=())
 FOUND = Result(target="cube", runs=1000, findings=(Path("crash-1"),))
@@ -36,3 +36,10 @@ def test_what_did_not_run_is_told(capsys):
     status([QUIET, BROKEN])
 
     assert capsys.readouterr().err == "recipe: the fuzzer tried no input\n"
+
+
+def test_a_target_that_there_is_not_is_told_those_that_there_are(capsys):
+    with pytest.raises(SystemExit):
+        parser().parse_args(["nope"])
+
+    assert "'nope' is none of " in capsys.readouterr().err
