@@ -14,9 +14,8 @@ from pipeline.clip.model import Source
 from pipeline.clip.plan import Frames, Rung, Span, Sprites, count_frames, exact, frame_rate, plan_sprites, rung_size
 
 PATIENCE_SECONDS = 0.25  # what may be missing at a clip's end; then its last picture stands
-# Containers with an index, in which ffmpeg finds a frame exactly. Others are decoded from the beginning, at four times
-# the CPU for a second at 0:50: a TS is entered between keyframes, and what comes then is broken; in FLV and ASF it is
-# a frame more or less, by how the time rounds.
+# Containers with an index, in which ffmpeg finds the keyframe before a time. A TS is decoded from the beginning, at
+# four times the CPU for a second at 0:50: it is entered between keyframes, and what comes then is broken.
 SEEKABLE = frozenset(("mov", "matroska", "avi"))
 SEE_THROUGH = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # decoders that also read what ffmpeg's own leave out: alpha
 ONE_THREAD = ("-threads", "1", "-filter_complex_threads", "1")
@@ -43,10 +42,10 @@ def decode_arguments(
     """Frames of the span on standard output, upright, `width` by `height`, so many a second.
 
     They are yuv420p, BT.709 in limited range, of which `filters.planes` makes RGB: ffmpeg would take ten times as long
-    to do it as well. With `first_only` it is the one at the span's start; nothing comes if no frame begins after it.
+    to do it as well. With `first_only` it is the one that is shown at the span's start.
     """
     rate = exact(frames_per_second)
-    chain = [no_more(limits), *in_time(source, span), *paced(source, span, rate), *bring_home(source, width, height)]
+    chain = [no_more(limits), *paced(source, span, rate), *bring_home(source, width, height)]
     graph = f"[0:{source.video.index}]{','.join(chain)}[out]"
     return [
         *("-v", "error", *ONE_THREAD),
@@ -86,7 +85,7 @@ def transcode_arguments(  # noqa: PLR0913
         beside.append(strip_tap(plan_sprites(*largest, frames, rate, ladder.strip)))
     graph = [pictures(source, span, base, rate, limits, edited), *cascade(rungs, base, beside)]
     if level and source.sound:
-        graph.append(sound(source, source.sound.index, span, float(frames / rate), ladder, level, 1 if edited else 0))
+        graph.append(sound(source.sound.index, float(frames / rate), ladder, level, 1 if edited else 0))
     return [
         *("-v", "error", *ONE_THREAD),
         *inputs(source, span, limits, edited, level),
@@ -107,36 +106,28 @@ def inputs(source: Source, span: Span, limits: Limits, edited: Frames | None, le
 
 
 def open_original(source: Source, span: Span, limits: Limits) -> list[str]:
-    """The original as an input whose clock is the clip's, at the span's start where its container can be entered.
+    """The original as an input whose clock is zero at the span's start, from the keyframe before it or the beginning.
 
-    Where its size changes on the way, as in a call that was recorded, the scaler follows; by default ffmpeg would begin
-    all filters anew, which count frames.
+    What comes before zero is for the filters to drop: a picture that is shown at zero may have begun long before. Where
+    its size changes on the way, as in a call that was recorded, the scaler follows; by default ffmpeg would begin all
+    filters anew, which count frames. It would also turn pictures itself, and by filters that do not follow, but read
+    beyond what is smaller.
     """
     decoder = SEE_THROUGH.get(source.video.codec) if source.video.alpha else None
     return [
         *safe_input(source.demuxer, limits),
         *(("-c:v", decoder) if decoder else ()),
         *clock(source, span),
-        *(("-noautorotate",) if source.crooked else ()),
-        *("-reinit_filter:v", "0", "-i", str(source.file)),
+        *("-noautorotate", "-reinit_filter:v", "0", "-i", str(source.file)),
     ]
 
 
 def clock(source: Source, span: Span) -> list[str]:
     """Where ffmpeg begins, and what it calls zero."""
-    if enters(source, span):
-        return ["-ss", f"{span.start + source.lead_seconds:.6f}", "-t", f"{span.seconds:.6f}"]
-    return ["-itsoffset", f"{-source.lead_seconds:.6f}"] if source.lead_seconds else []
-
-
-def enters(source: Source, span: Span) -> bool:
-    """Whether ffmpeg enters at the span's start, rather than decode from the beginning and drop."""
-    return source.demuxer in SEEKABLE and not whole(source, span)
-
-
-def whole(source: Source, span: Span) -> bool:
-    """Whether nothing is cut."""
-    return span.start == 0 and span.seconds >= source.seconds
+    start = span.start + source.lead_seconds
+    if span.start and source.demuxer in SEEKABLE:
+        return ["-noaccurate_seek", "-ss", f"{start:.6f}"]
+    return ["-itsoffset", f"{-start:.6f}"] if start else []
 
 
 def no_more(limits: Limits) -> str:
@@ -147,25 +138,19 @@ def no_more(limits: Limits) -> str:
     return f"trim=end_frame={limits.clip_frames}"
 
 
-def in_time(source: Source, span: Span, prefix: str = "") -> list[str]:
-    """The span alone, from zero, where the container could not be entered at it."""
-    if whole(source, span) or enters(source, span):
-        return []
-    end = span.start + span.seconds
-    return [f"{prefix}trim=start={span.start:.6f}:end={end:.6f},{prefix}setpts=PTS-{span.start:.6f}/TB"]
-
-
 def paced(source: Source, span: Span, rate: Fraction) -> list[str]:
-    """Frames at an even pace from zero to the span's end.
+    """Frames at an even pace from zero to the span's end, each the one that is shown then.
 
     The first stands from zero even if it begins later, and the last until the sound has ended. More than
-    `PATIENCE_SECONDS` of frames that are promised and missing are not made up for: that is how it is noticed.
+    `PATIENCE_SECONDS` of frames that are promised and missing are not made up for: that is how it is noticed. The pace
+    is set before that, so that the last may have begun before zero, and once more to begin there.
     """
     ends = min(source.video.ends, source.seconds) - span.start
     patience = max(0.0, span.seconds - ends) + PATIENCE_SECONDS
     return [
-        f"fps={rate}:start_time=0",
+        f"fps={rate}",
         f"tpad=stop_mode=clone:stop_duration={patience:.6f}",
+        f"fps={rate}:start_time=0",
         f"trim=end_frame={count_frames(span, rate)}",
     ]
 
@@ -176,7 +161,7 @@ def pictures(
     """The pictures that all else is made of, at the size `base`."""
     if edited:
         return "[0:0]setparams=range=tv:colorspace=bt709,setsar=1[s0]"
-    chain = [no_more(limits), *in_time(source, span), *paced(source, span, rate), *bring_home(source, *base)]
+    chain = [no_more(limits), *paced(source, span, rate), *bring_home(source, *base)]
     return f"[0:{source.video.index}]{','.join(chain)}[s0]"
 
 
@@ -223,10 +208,10 @@ def strip_tap(sprites: Sprites) -> Tap:
     return Tap(width=sprites.width, filters=f"{chosen},{rgb},format=rgb24[strip]")
 
 
-def sound(source: Source, stream: int, span: Span, seconds: float, ladder: ClipLadder, level: Level, place: int) -> str:
+def sound(stream: int, seconds: float, ladder: ClipLadder, level: Level, place: int) -> str:
     """The sound in stereo, at its loudness, from zero to exactly the pictures' end."""
     chain = [
-        *in_time(source, span, "a"),
+        "atrim=start=0",
         *stereo(level),
         f"aresample={ladder.sound.sample_rate},aformat=sample_fmts=fltp",
         f"apad=whole_dur={seconds:.6f},atrim=end={seconds:.6f}",
@@ -236,7 +221,7 @@ def sound(source: Source, stream: int, span: Span, seconds: float, ladder: ClipL
 
 def measure_arguments(source: Source, span: Span, limits: Limits, level: Level) -> list[str]:
     """Listen to the span's sound at a level, and say at the end how loud it is."""
-    chain = [*in_time(source, span, "a"), *stereo(level), MEASURE]
+    chain = [f"atrim=start=0:end={span.seconds:.6f}", *stereo(level), MEASURE]
     index = source.sound.index if source.sound else 0
     heard = ("-filter_complex", f"[0:{index}]{','.join(chain)}[heard]", "-map", "[heard]", "-f", "null", "-")
     return ["-v", "info", *ONE_THREAD, *open_original(source, span, limits), *heard]

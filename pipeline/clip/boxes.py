@@ -11,6 +11,8 @@ from pipeline.verify import UncleanRenditionError
 MEDIA = b"mdat"
 MOST_BYTES = 64 << 20  # of one box that is read; a fragment's own description has some kilobytes
 NO_BYTES = memoryview(b"")
+UPRIGHT = b"".join(value.to_bytes(4, "big") for value in (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30))
+MATRIX_FROM_END = 44  # bytes before the end of a `tkhd`, behind which are its size
 
 
 class TopBox(NamedTuple):
@@ -80,10 +82,11 @@ def read_head(data: bytes | memoryview, at: int, end: int) -> tuple[int, bytes, 
     return size, kind, head
 
 
-def erase_user_data(file: Path) -> None:
-    """Make free space of what ffmpeg writes about itself, which it cannot be told to leave out.
+def erase_leftovers(file: Path) -> None:
+    """Make free space of what ffmpeg writes about itself, and have tracks shown as they are stored.
 
-    It is always in `moov`, an empty list of tags at best. Every other byte keeps its place.
+    It cannot be told to leave out either: tags are always in `moov`, an empty list of them at best, and the original's
+    display matrix comes over where there is no sound. Every other byte keeps its place.
 
     Raises:
         UncleanRenditionError: the file has no `moov`, or is no MP4.
@@ -91,10 +94,19 @@ def erase_user_data(file: Path) -> None:
     movie = next((box for box in top_boxes(file) if box.kind == b"moov"), None)
     if movie is None:
         raise UncleanRenditionError(f"{file.name} is no movie.")
-    at = movie.end - len(movie.body)
     with file.open("r+b") as content:
-        for kind, body in inner_boxes(movie.body):
-            if kind == b"udta":
-                content.seek(at + 4)
-                content.write(b"free" + bytes(len(body)))
-            at += BOX.size + len(body)
+        for place, written in mended(movie.body, movie.end - len(movie.body)):
+            content.seek(place)
+            content.write(written)
+
+
+def mended(body: memoryview, at: int) -> Iterator[tuple[int, bytes]]:
+    """What to write where in the file, of a box whose `body` begins at byte `at` of it."""
+    for kind, inner in inner_boxes(body):
+        if kind == b"udta":
+            yield at + 4, b"free" + bytes(len(inner))
+        elif kind == b"trak":
+            yield from mended(inner, at + BOX.size)
+        elif kind == b"tkhd":
+            yield at + BOX.size + len(inner) - MATRIX_FROM_END, UPRIGHT
+        at += BOX.size + len(inner)

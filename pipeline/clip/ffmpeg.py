@@ -24,6 +24,7 @@ Report = Callable[[float], None]
 FFMPEG, FFPROBE = "ffmpeg", "ffprobe"
 QUIET = ("-hide_banner", "-nostdin", "-nostats", "-y")
 PROBE_BYTES, PROBE_MICROSECONDS = 20_000_000, 10_000_000
+AS_BROWSERS = ("-max_fps", "99", "-default_fps", "10")  # of an APNG: a picture of up to 10 ms is shown for 100
 OPEN_FILES = 64
 TAIL_BYTES = 4_000  # of what it said last
 ANSWER_BYTES = 256 << 20  # the most that `capture` takes
@@ -61,7 +62,9 @@ def safe_input(demuxer: str, limits: Limits) -> list[str]:
         *("-protocol_whitelist", "file", "-format_whitelist", demuxer, "-codec_whitelist", ",".join(DECODERS)),
         *("-max_pixels", str(most_pixels(limits)), "-max_streams", str(limits.clip_streams)),
         *("-max_alloc", str(limits.clip_alloc_bytes), "-threads", "1"),
-        *("-probesize", str(PROBE_BYTES), "-analyzeduration", str(PROBE_MICROSECONDS), "-f", demuxer),
+        *("-probesize", str(PROBE_BYTES), "-analyzeduration", str(PROBE_MICROSECONDS)),
+        *(AS_BROWSERS if demuxer == "apng" else ()),
+        *("-f", demuxer),
     ]
 
 

@@ -14,17 +14,30 @@ MATRICES = {
     "smpte240m": "smpte240m",
     "fcc": "fcc",
     "bt2020nc": "bt2020",
-    "bt2020c": "bt2020",
 }  # ffmpeg's name of a matrix as a tag, and as an option of its scaler
 FLAGS = "lanczos"
+EXACT = f"{FLAGS}+accurate_rnd+full_chroma_int"  # for all but `PLAIN`: greys would become 3 levels darker, and tinted
+PLAIN = frozenset(("yuv420p", "yuvj420p", "nv12"))  # pixels as they are encoded, too
+TURNS = {
+    (0, False): (),
+    (0, True): ("vflip",),
+    (90, False): ("transpose=clock",),
+    (90, True): ("transpose=cclock_flip",),
+    (180, False): ("hflip", "vflip"),
+    (180, True): ("hflip",),
+    (270, False): ("transpose=cclock",),
+    (270, True): ("transpose=clock_flip",),
+}  # by the degrees clockwise, and whether it is mirrored. Source: libavutil's display.h
 
 
 def bring_home(source: Source, width: int, height: int) -> list[str]:
-    """The filters from a decoded frame to yuv420p of `width` by `height`, BT.709 in TV range, square pixels.
+    """The filters from a decoded frame to yuv420p of `width` by `height`, upright, BT.709 in TV range, square pixels.
 
-    Frame rate and turning are not among them: ffmpeg turns by itself, and how often is a matter of the plan.
+    Frame rate is not among them.
     """
-    return [*deinterlaced(source.video), *on_white(source.video), *colours(source, width, height), "setsar=1"]
+    whole = [*deinterlaced(source.video), *TURNS[source.rotation, source.mirrored]]
+    of_one_size = [f"scale=flags={FLAGS}"] if whole else []  # the only one of them that notices when the size changes
+    return [*of_one_size, *whole, *on_white(source.video), *colours(source, width, height), "setsar=1"]
 
 
 def deinterlaced(video: Video) -> list[str]:
@@ -37,7 +50,7 @@ def on_white(video: Video) -> list[str]:
     if not video.alpha:
         return []
     return [
-        f"scale=in_color_matrix={matrix(video)}:in_range={levels(video)}:out_color_matrix=bt709:out_range=tv",
+        f"scale=flags={EXACT}:in_color_matrix={matrix(video)}:in_range={levels(video)}:out_color_matrix=bt709:out_range=tv",
         "format=yuva444p,split[seen][ground];[ground]lutyuv=y=235:u=128:v=128:a=255[white]",
         "[white][seen]overlay=format=yuv444",
     ]
@@ -47,19 +60,22 @@ def colours(source: Source, width: int, height: int) -> list[str]:
     """The picture at its size, in BT.709."""
     video = source.video
     if video.alpha:
-        return [scale(width, height, "bt709", "tv"), "format=yuv420p"]
+        home = "in_color_matrix=bt709:in_range=tv:out_range=tv"
+        return [f"scale={width}:{height}:flags={EXACT}:{home}", "format=yuv420p"]
     if video.hdr or video.primaries in WIDE:
         return [*reduced(video, width, height), tagged(video), *standard_dynamic(video)]
-    return [scale(width, height, matrix(video), levels(video)), "format=yuv420p"]
+    return [scale(video, width, height), "format=yuv420p"]
 
 
-def scale(width: int, height: int, matrix_in: str, range_in: str) -> str:
+def scale(video: Video, width: int, height: int) -> str:
     """One Lanczos that resizes and brings matrix and range home; unsaid, both would be guessed, and BT.601.
 
     The scaler lets pass what needs nothing, unless it is told a matrix to go to; untold, it keeps the one it is in.
     """
-    into = "" if matrix_in == "bt709" else ":out_color_matrix=bt709"
-    return f"scale={width}:{height}:flags={FLAGS}:in_color_matrix={matrix_in}:in_range={range_in}{into}:out_range=tv"
+    own = matrix(video)
+    flags = FLAGS if own == "bt709" and video.pixel_format in PLAIN else EXACT
+    into = "" if own == "bt709" else ":out_color_matrix=bt709"
+    return f"scale={width}:{height}:flags={flags}:in_color_matrix={own}:in_range={levels(video)}{into}:out_range=tv"
 
 
 def reduced(video: Video, width: int, height: int) -> list[str]:
@@ -98,7 +114,7 @@ def matrix_tag(video: Video) -> str:
     """The matrix as a tag; where there is none that we know, told by the other tags, then by the number of lines."""
     if video.matrix in MATRICES:
         return video.matrix
-    if video.hdr or video.primaries == "bt2020":
+    if video.hdr or video.primaries == "bt2020" or video.matrix == "bt2020c":  # which no filter knows
         return "bt2020nc"
     return "bt709" if video.lines >= HD_LINES else "smpte170m"
 

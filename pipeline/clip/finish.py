@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from config.presets import ClipLadder, PreviewPreset, StripPreset
-from pipeline.clip.boxes import erase_user_data
+from pipeline.clip.boxes import erase_leftovers
 from pipeline.clip.cmaf import read_cmaf
 from pipeline.clip.encoders import STRIP_FILE
 from pipeline.clip.model import ClipFile
@@ -51,7 +51,7 @@ def finish_batch(folder: Path, batch: Batch, span: Span, rate: Fraction, ladder:
 
 def finish_rung(folder: Path, rung: Rung) -> tuple[list[ClipFile], Variant]:
     """A rung and its playlist."""
-    erase_user_data(folder / rung.file)
+    erase_leftovers(folder / rung.file)
     cmaf = read_cmaf(folder / rung.file)
     file = keep(folder / rung.file, folder / OUT)
     playlist = keep_bytes(media_playlist(cmaf, file).encode(), PLAYLIST, folder / OUT)
@@ -68,7 +68,7 @@ def stated(name: str, file: str, rung: Rung, content_type: str) -> ClipFile:
 def finish_preview(folder: Path, largest: Rung, preset: PreviewPreset) -> ClipFile:
     """The muted beginning."""
     file = folder / f"{preset.name}.mp4"
-    erase_user_data(file)
+    erase_leftovers(file)
     width, height = rung_size(largest.width, largest.height, preset.short_side)
     kept = keep(file, folder / OUT)
     return ClipFile(name=preset.name, file=kept, width=width, height=height, content_type=MP4)

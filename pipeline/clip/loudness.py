@@ -65,9 +65,7 @@ def settle_level(own: Loudness, measure: Callable[[Level], Loudness], preset: So
 def choose_level(own: Loudness, preset: SoundPreset) -> Level:
     """The gain to the preset's loudness, with a limiter if a peak would pass the preset's."""
     ceiling = preset.true_peak_db - CODEC_DB
-    if own.lufs is None:
-        return Level(lufs=None)
-    gain = min(preset.loudness_lufs - own.lufs, MOST_GAIN_DB)
+    gain = 0.0 if own.lufs is None else min(preset.loudness_lufs - own.lufs, MOST_GAIN_DB)
     clips = own.peak_db is not None and own.peak_db + gain > ceiling
     return Level(lufs=own.lufs, gain_db=round(gain, 2), ceiling_db=ceiling if clips else None)
 

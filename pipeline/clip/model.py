@@ -50,13 +50,14 @@ class Source:
     demuxer: str  # ffmpeg's name of the container, told from the bytes
     width: int
     height: int
-    rotation: int  # degrees that ffmpeg turns it by itself, clockwise: 0, 90, 180, 270
+    rotation: int  # degrees that it is turned to stand upright, clockwise: 0, 90, 180, 270
     seconds: float
     frames_per_second: float  # on average
     video: Video
     sound: Sound | None
     loops: bool  # a GIF and its like, which play again and again
-    crooked: bool = False  # its display matrix has another angle than those four, and is not followed
+    pace: float = 0.0  # pictures a second where it moves, if that is much more than on average
+    mirrored: bool = False  # by its display matrix, beside the rotation
     lead_seconds: float = 0.0  # by which ffmpeg's clock is ahead of the clip's: sound that only primes its decoder
     format: str = "mp4"  # what a person calls the container
     taken_at: str | None = None

@@ -13,6 +13,7 @@ from pipeline.clip.model import Source
 SHORTEST_SECONDS = 0.1  # a cut that leaves less is a mistake
 FINEST_RATE = 1001  # the denominator of 30000/1001 and its kind
 SMOOTH_RATE = 24  # pictures a second: a film's
+LEAST_RATE = 10  # pictures a second, so that a clip ends within 0.05 s of its end
 TALLEST_SPRITE = 4  # times the width that all have
 
 
@@ -123,21 +124,21 @@ def rung_size(width: int, height: int, short_side: int) -> tuple[int, int]:
 
 
 def even(side: float) -> int:
-    """The nearest even number of pixels, and no picture is thinner than two."""
-    return max(2, 2 * round(side / 2))
+    """The nearest even number of pixels, of two the smaller, and no picture is thinner than two."""
+    return max(2, 2 * math.ceil((side - 1) / 2))
 
 
 def frame_rate(source: Source, ladder: ClipLadder) -> Fraction:
-    """Pictures a second of all that is made: the original's average, at most the ladder's.
+    """Pictures a second of all that is made: the original's where it moves, at most the ladder's.
 
     Of more, every second or third picture and so on is kept, if enough are left: 25 of 50. At 30 of 50 some would be
-    a picture apart and some two, and motion jerks. What loops has any delay between two pictures, so that an average
-    would lose some.
+    a picture apart and some two, and motion jerks. Of few, each is shown several times. What loops has any delay
+    between two pictures, so that an average would lose some.
     """
-    own, most = exact(source.frames_per_second), Fraction(ladder.frames_per_second)
+    own, most = exact(source.pace or source.frames_per_second), Fraction(ladder.frames_per_second)
     if source.loops:
         return most
-    kept = own / max(1, math.ceil(own / most))
+    kept = own * math.ceil(LEAST_RATE / own) / max(1, math.ceil(own / most))
     return kept if own <= most or kept >= SMOOTH_RATE else most
 
 

@@ -14,7 +14,7 @@ from config import Limits
 from filters.planes import frame_bytes, planes_of, read_planes
 from filters.recipe.model import Cut
 from jobs.errors import Rejected
-from pipeline.clip.arguments import ONE_THREAD, decode_arguments, in_time, open_original
+from pipeline.clip.arguments import ONE_THREAD, decode_arguments, open_original
 from pipeline.clip.ffmpeg import capture
 from pipeline.clip.model import Source
 from pipeline.clip.plan import Span
@@ -31,6 +31,8 @@ KEYFRAME_PIXELS = 8_500_000  # of all keyframes that are looked at: four of 1080
 STRETCH_FRAMES = 12
 STRETCH_PIXELS = 120_000_000  # of all frames that are decoded of a stretch: two seconds of 1080p
 TIMES = "looked_at.txt"
+TICK = "1:1000000"  # of the clock of those times; by default they would be rounded to whole frames
+NEAR_RATE = 200  # a second: a picture that begins this little after a time is meant by it
 
 BLACK, WHITE = 20, 240  # levels beyond which nothing can be made out
 PLENTY = 48.0  # a standard deviation of the tones, in levels, from which on more is no better
@@ -119,10 +121,11 @@ def look_arguments(
 
     `skipped` is which frames the decoder leaves out.
     """
-    chain = [*in_time(source, span), *chosen, f"scale={SIDE}:{SIDE}:flags=area", "format=gray", "split[seen][timed]"]
-    as_they_come = ["-fps_mode", "passthrough", "-frames:v", str(count)]
+    within = f"trim=start=0:end={span.seconds:.6f}"
+    chain = [within, *chosen, f"scale={SIDE}:{SIDE}:flags=area", "format=gray", "split[seen][timed]"]
+    as_they_come = ["-fps_mode", "passthrough", "-enc_time_base", TICK, "-frames:v", str(count)]
     return [
-        *("-v", "error", *ONE_THREAD, "-skip_frame", skipped, "-skip_loop_filter", "all", "-noautorotate"),
+        *("-v", "error", *ONE_THREAD, "-skip_frame", skipped, "-skip_loop_filter", "all"),
         *open_original(source, span, limits),
         *("-filter_complex", f"[0:{source.video.index}]{','.join(chain)}"),
         *("-map", "[seen]", *as_they_come, "-f", "rawvideo", "pipe:1"),
@@ -150,19 +153,19 @@ def score(frames: Pixels, shares: Scores) -> Scores:
 
 
 def take_frame(source: Source, seconds: float, width: int, height: int, limits: Limits, folder: Path) -> Pixels:
-    """The first frame from a time on, (h, w, 3) uint8 sRGB: upright, nothing done to it, and as large as asked.
+    """The frame that is shown at a time, (h, w, 3) uint8 sRGB: upright, nothing done to it, and as large as asked.
 
-    Unless that is the clip's own size, an odd side is a pixel longer. Where no frame begins so late, it is one of the
-    last.
+    Unless that is the clip's own size, an odd side is a pixel longer. Where none can be decoded so late, it is one of
+    the last.
 
     Raises:
         Rejected: `corrupt_media`, there is no frame that can be decoded.
         Unavailable: ffmpeg was killed, or ran out of memory or time.
     """
     width, height = even_size(source, width, height)
-    for start in starts(source, seconds):
+    for start in starts(min(seconds, source.seconds)):
         span = Span(start=start, seconds=source.seconds - start)
-        arguments = decode_arguments(source, span, width, height, source.frames_per_second, limits, first_only=True)
+        arguments = decode_arguments(source, span, width, height, NEAR_RATE, limits, first_only=True)
         frame = np.frombuffer(capture(arguments, limits, folder=folder), np.uint8)
         if len(frame):
             return to_pixels(frame, width, height)
@@ -176,14 +179,12 @@ def even_size(source: Source, width: int, height: int) -> tuple[int, int]:
     return width + width % 2, height + height % 2
 
 
-def starts(source: Source, seconds: float) -> tuple[float, ...]:
+def starts(seconds: float) -> tuple[float, ...]:
     """Times at which to look for a frame one after the other, until there is one: each is a longer step back.
 
     The first is the very time: a hair before a keyframe's, everything from the one before would be decoded.
     """
-    frame = 1 / source.frames_per_second
-    latest = max(0.0, min(seconds, source.video.ends - frame))
-    return tuple(dict.fromkeys(max(0.0, latest - back) for back in (0.0, 1.5 * frame, 0.5, 2.0, latest)))
+    return tuple(dict.fromkeys(max(0.0, seconds - back) for back in (0.0, 0.5, 2.0, seconds)))
 
 
 def to_pixels(frame: NDArray[np.uint8], width: int, height: int) -> Pixels:

@@ -26,7 +26,7 @@ FORMAT_TAGS = (
     *("com.apple.quicktime.model", "model", "com.android.model"),
 )
 STREAM = (
-    *("index", "codec_type", "codec_name", "start_time", "duration", "nb_frames", "avg_frame_rate"),
+    *("index", "codec_type", "codec_name", "start_time", "duration", "nb_frames", "avg_frame_rate", "r_frame_rate"),
     *("width", "height", "pix_fmt", "sample_aspect_ratio", "field_order"),
     *("color_range", "color_space", "color_transfer", "color_primaries"),
     *("sample_fmt", "channels", "sample_rate"),
@@ -34,13 +34,14 @@ STREAM = (
 ENTRIES = (
     f"format=duration,start_time:format_tags={','.join(FORMAT_TAGS)}:stream={','.join(STREAM)}"
     ":stream_disposition=default,attached_pic,timed_thumbnails:stream_tags=alpha_mode,creation_time"
-    ":stream_side_data=rotation"
+    ":stream_side_data=rotation,displaymatrix"
 )
 INTERLACED = frozenset(("tt", "bb", "tb", "bt"))
 SEE_THROUGH = ("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya8", "ya16", "ayuv")
 PALETTES = frozenset(("gif", "apng", "png"))  # codecs whose palette may have a colour to see through
 LOOPING = frozenset(("gif", "apng"))
-SLOWEST = 1
+SLOWEST = 0.01
+UNEVEN, FASTEST_PACE = 1.5, 60  # of the average; a second
 FLICK_SHARE = 0.25  # of the most pictures a second: a track with fewer is the stills beside a motion photo
 SHAPES = (0.1, 10.0)  # width to height of a pixel: one outside is made to blow the picture up
 TAG_CHARACTERS = 64
@@ -179,15 +180,17 @@ def describe(
     ends = {index: extent.end - zero for index, extent in extents.items()}
     rotation = clockwise(video)
     width, height = upright_size(video, rotation)
+    rate = choose_rate(video, seen, demuxer, limits.clip_frames_per_second)
     return Source(
         file=file,
         demuxer=demuxer,
         width=width,
         height=height,
         rotation=rotation,
-        crooked=stated_angle(video) % 90 != 0,
+        mirrored=is_mirrored(video),
         seconds=max(ends[stream["index"]] for stream in (video, heard) if stream),
-        frames_per_second=choose_rate(video, seen, demuxer, limits.clip_frames_per_second),
+        frames_per_second=rate,
+        pace=choose_pace(video, rate),
         video=describe_video(video, ends[video["index"]]),
         sound=describe_sound(heard, ends[heard["index"]]) if heard else None,
         loops=demuxer in LOOPING,
@@ -250,9 +253,16 @@ def tag(stream: Stream, name: str) -> str | None:
 
 
 def clockwise(stream: Stream) -> int:
-    """Degrees that ffmpeg turns the picture by itself; the display matrix counts the other way round."""
+    """Degrees to turn the picture by; the display matrix counts the other way round. Another angle is not followed."""
     angle = stated_angle(stream)
     return 0 if angle % 90 else -angle % 360
+
+
+def is_mirrored(stream: Stream) -> bool:
+    """Whether the display matrix, where it is followed, also mirrors the picture: its determinant is negative."""
+    written = next((data["displaymatrix"] for data in stream.get("side_data_list", []) if "displaymatrix" in data), "")
+    rows = [[int(number) for number in line.split(":")[1].split()] for line in written.splitlines() if ":" in line]
+    return len(rows) > 1 and stated_angle(stream) % 90 == 0 and rows[0][0] * rows[1][1] < rows[0][1] * rows[1][0]
 
 
 def stated_angle(stream: Stream) -> int:
@@ -285,7 +295,17 @@ def choose_rate(stream: Stream, extent: Extent, demuxer: str, fastest: int) -> f
     """
     fragmented = demuxer == "mov" and "nb_frames" not in stream
     stated = 0.0 if fragmented else float(stated_rate(stream, fastest))
-    return max(float(SLOWEST), min(stated or extent.rate, float(fastest)))
+    return max(SLOWEST, min(stated or extent.rate, float(fastest)))
+
+
+def choose_pace(stream: Stream, average: float) -> float:
+    """Pictures a second where it moves; 0 unless that is much more than on average.
+
+    A screen recording stores no picture while nothing moves. ffprobe finds the rate in whose steps all pictures lie;
+    where they lie anywhere, that is how fast a clock ticks, and no rate.
+    """
+    steps = float(fraction(stream.get("r_frame_rate", "0/0")))
+    return steps if UNEVEN * average <= steps <= FASTEST_PACE else 0.0
 
 
 def fraction(text: str) -> Fraction:

@@ -15,7 +15,7 @@ from filters.program import Program
 from filters.recipe import Cut, Geometry, Recipe
 from jobs.errors import Rejected
 from pipeline.clip.allowance import allowed
-from pipeline.clip.arguments import measure_arguments, transcode_arguments
+from pipeline.clip.arguments import PATIENCE_SECONDS, measure_arguments, transcode_arguments
 from pipeline.clip.counting import check_decoded
 from pipeline.clip.facts import clip_facts
 from pipeline.clip.ffmpeg import Done, Report, run
@@ -164,6 +164,9 @@ def listen(
     """What is to be done to the sound, from how loud it is; None if there is none, or nothing of it can be decoded.
 
     `report` is told the share that is heard, for the first time: a limited sound is listened to again.
+
+    Raises:
+        Rejected: `truncated_clip`, it breaks off before its stated end.
     """
     if not source.sound:
         return None
@@ -175,6 +178,7 @@ def listen(
     own = hear(Level(lufs=None))
     if not own.seconds:
         return None
+    check_heard(own.seconds, min(source.sound.ends - span.start, span.seconds))
     return settle_level(read_loudness(own.said), lambda level: read_loudness(hear(level).said), preset)
 
 
@@ -261,6 +265,13 @@ def check_frames(made: int, planned: int, frames_per_second: float) -> None:
     if made < planned:
         missing = (planned - made) / frames_per_second
         raise Rejected("truncated_clip", f"This clip breaks off: its last {missing:.1f} s cannot be decoded.")
+
+
+def check_heard(heard: float, stated: float) -> None:
+    """Raise Rejected unless as many seconds of sound came as the clip states, but for some patience with its end."""
+    missing = stated - heard
+    if missing > PATIENCE_SECONDS:
+        raise Rejected("truncated_clip", f"This clip breaks off: the last {missing:.1f} s of its sound are missing.")
 
 
 def gather(task: Task, made: Sequence[Made], watch: Stopwatch) -> RenderedClip:

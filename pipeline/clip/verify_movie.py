@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.clip.boxes import MEDIA, TopBox, inner_boxes, top_boxes
+from pipeline.clip.boxes import MATRIX_FROM_END, MEDIA, UPRIGHT, TopBox, inner_boxes, top_boxes
 from pipeline.clip.cmaf import SOUND, VIDEO, read_fragments, read_tracks
 from pipeline.clip.codecs import SOUND_ENTRY, VIDEO_ENTRY
 from pipeline.clip.model import ClipFile
@@ -36,7 +36,6 @@ INSIDE: dict[bytes, frozenset[bytes]] = {
     b"mp4a": frozenset((b"esds", b"btrt")),
 }  # what may lie in a box; a box that is no key has no boxes in it
 HEADS = {b"stsd": 8, b"avc1": VIDEO_ENTRY, b"hvc1": VIDEO_ENTRY, b"av01": VIDEO_ENTRY, b"mp4a": SOUND_ENTRY}
-UPRIGHT = b"".join(value.to_bytes(4, "big") for value in (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30))
 UNDETERMINED = 0x55C4  # the language "und", five bits a letter
 ENCODERS = frozenset(("", "Lavc libx264", "Lavc libx265", "Lavc libsvtav1"))
 HANDLERS = (b"VideoHandler\0", b"SoundHandler\0")
@@ -105,7 +104,7 @@ def timeless(header: memoryview) -> bool:
 
 def upright(header: memoryview) -> bool:
     """Whether a `tkhd` turns nothing."""
-    return timeless(header) and bytes(header[-44:-8]) == UPRIGHT
+    return timeless(header) and bytes(header[-MATRIX_FROM_END:-8]) == UPRIGHT
 
 
 def plain_pictures(entry: memoryview) -> bool:

@@ -13,6 +13,7 @@ import pytest
 from config import CLIP_LADDERS, Limits
 from jobs.errors import Rejected
 from pipeline.clip.model import RenderedClip
+from pipeline.clip.plan import LEAST_RATE
 from pipeline.clip.render import render_clip
 from pipeline.services import Edits
 
@@ -44,8 +45,10 @@ class Case:
 
     @property
     def middle(self):
-        """A time at which there is a frame, also of a clip that has but one."""
-        return self.clip.facts["seconds"] / 2 if self.clip.facts["seconds"] > FEW_FRAMES else 0.0
+        """A time at which there is a frame, also of a clip that has but one; of one with few, when it begins."""
+        middle = self.clip.facts["seconds"] / 2 if self.clip.facts["seconds"] > FEW_FRAMES else 0.0
+        rate = self.clip.facts["frames_per_second"]
+        return middle if rate >= LEAST_RATE else int(middle * rate) / rate
 
     def path(self, name):
         return next(self.out / file.file for file in self.clip.files if file.name == name)

@@ -1,5 +1,7 @@
 """Clips of frames that a test chose."""
 
+import struct
+
 import cv2
 import numpy as np
 
@@ -40,3 +42,11 @@ def play(ffmpeg, file, height, width, *options):
     shown = f"scale={ACCURATE}+bilinear:in_color_matrix=bt709:in_range=tv:out_range=pc,format=rgb24"
     raw = ffmpeg(*options, "-i", file, "-vf", shown, "-f", "rawvideo", "pipe:1")
     return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)
+
+
+def with_matrix(file, a, b, c, d):
+    """Give an MP4 another display matrix, the four numbers of which are in 1/65536."""
+    data = bytearray(file.read_bytes())
+    at = data.index(b"tkhd") + 44  # after version and flags, times, layer and volume
+    struct.pack_into(">9i", data, at, a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    file.write_bytes(data)

@@ -9,11 +9,13 @@ from pipeline.clip.arguments import decode_arguments
 from pipeline.clip.ffmpeg import capture
 from pipeline.clip.plan import plan_span
 from pipeline.clip.probe import probe
+from tests.pipeline.clip.making import ACCURATE
 
 LIMITS = Limits()
 WIDTH, HEIGHT = 320, 180
 CARD = ("-f", "lavfi", "-i", f"testsrc2=s={WIDTH}x{HEIGHT}:r=10:d=1")
-RGB = "scale=in_color_matrix=bt709:in_range=tv:flags=accurate_rnd+full_chroma_int+full_chroma_inp,format=rgb24"
+SCALE = f"scale={ACCURATE}"
+RGB = f"scale=in_color_matrix=bt709:in_range=tv:{ACCURATE},format=rgb24"
 LOSSLESS = ("-c:v", "ffv1")
 TO_HDR = (
     "scale=out_color_matrix=bt709:out_range=tv,format=yuv444p10le,"
@@ -47,19 +49,33 @@ def error(pixels, reference):
 
 def through_planes(ffmpeg, tmp_path):
     """What is left of the card in 4:2:0: nothing can come nearer."""
-    ffmpeg(*CARD, "-vf", "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p", *LOSSLESS, tmp_path / "ideal.mkv")
+    ffmpeg(
+        *CARD,
+        "-vf",
+        f"{SCALE}:out_color_matrix=bt709:out_range=tv,format=yuv420p",
+        *LOSSLESS,
+        tmp_path / "ideal.mkv",
+    )
     rgb = ffmpeg("-i", tmp_path / "ideal.mkv", "-vf", RGB, "-frames:v", "1", "-f", "rawvideo", "pipe:1")
     return np.frombuffer(rgb, np.uint8).reshape(HEIGHT, WIDTH, 3).astype(float)
 
 
 STORED = {
-    "bt709": ("scale=out_color_matrix=bt709:out_range=tv,format=yuv420p", "bt709", "tv"),
-    "bt601": ("scale=out_color_matrix=smpte170m:out_range=tv,format=yuv420p", "smpte170m", "tv"),
-    "full range": ("scale=out_color_matrix=bt709:out_range=pc,format=yuv420p", "bt709", "pc"),
-    "bt601 in full range": ("scale=out_color_matrix=smpte170m:out_range=pc,format=yuv420p", "smpte170m", "pc"),
-    "4:4:4": ("scale=out_color_matrix=bt709:out_range=tv,format=yuv444p", "bt709", "tv"),
-    "10 bits": ("scale=out_color_matrix=bt709:out_range=tv,format=yuv420p10le", "bt709", "tv"),
-    "bt2020 without hdr": ("scale=out_color_matrix=bt2020:out_range=tv,format=yuv420p10le", "bt2020nc", "tv"),
+    "bt709": (f"{SCALE}:out_color_matrix=bt709:out_range=tv,format=yuv420p", "bt709", "tv"),
+    "bt601": (f"{SCALE}:out_color_matrix=smpte170m:out_range=tv,format=yuv420p", "smpte170m", "tv"),
+    "full range": (f"{SCALE}:out_color_matrix=bt709:out_range=pc,format=yuv420p", "bt709", "pc"),
+    "bt601 in full range": (
+        f"{SCALE}:out_color_matrix=smpte170m:out_range=pc,format=yuv420p",
+        "smpte170m",
+        "pc",
+    ),
+    "4:4:4": (f"{SCALE}:out_color_matrix=bt709:out_range=tv,format=yuv444p", "bt709", "tv"),
+    "10 bits": (f"{SCALE}:out_color_matrix=bt709:out_range=tv,format=yuv420p10le", "bt709", "tv"),
+    "bt2020 without hdr": (
+        f"{SCALE}:out_color_matrix=bt2020:out_range=tv,format=yuv420p10le",
+        "bt2020nc",
+        "tv",
+    ),
 }
 
 
@@ -69,6 +85,19 @@ def test_every_way_to_store_a_picture_shows_the_same(name, ffmpeg, tmp_path, car
     ffmpeg(*CARD, "-vf", chain, *LOSSLESS, "-colorspace", matrix, "-color_range", levels, tmp_path / "a.mkv")
 
     assert error(decoded(tmp_path / "a.mkv"), through_planes(ffmpeg, tmp_path)) < 1.5
+
+
+@pytest.mark.parametrize("share", [1, 0.5])
+@pytest.mark.parametrize("name", STORED)
+def test_a_grey_stays_that_grey_at_every_size(name, share, ffmpeg, tmp_path):
+    chain, matrix, levels = STORED[name]
+    for grey in (0x20, 0x40, 0x80, 0xC0, 0xE8):
+        colour = f"0x{grey:02x}{grey:02x}{grey:02x}"
+        flat = ("-f", "lavfi", "-i", f"color={colour}:s={WIDTH}x{HEIGHT}:r=10:d=0.1,format=gbrp")
+        tags = ("-colorspace", matrix, "-color_range", levels)
+        ffmpeg(*flat, "-vf", chain, *LOSSLESS, *tags, tmp_path / "a.mkv")
+
+        assert abs(decoded(tmp_path / "a.mkv", int(WIDTH * share), int(HEIGHT * share)) - grey).max() <= 1.5
 
 
 @pytest.mark.parametrize(("lines", "matrix"), [(480, "smpte170m"), (720, "bt709")])
@@ -89,6 +118,14 @@ def test_hdr_whose_white_is_white_shows_what_it_was_made_of(curve, ffmpeg, tmp_p
 
     assert probe(tmp_path / "a.mp4", LIMITS).video.hdr == {"smpte2084": "pq", "arib-std-b67": "hlg"}[curve]
     assert error(decoded(tmp_path / "a.mp4"), card) <= 8
+
+
+def test_hdr_of_constant_luminance_is_taken_too(ffmpeg, tmp_path, card):
+    tags = ("-color_primaries", "bt2020", "-color_trc", "smpte2084", "-colorspace", "bt2020c", "-color_range", "tv")
+    ffmpeg(*CARD, "-vf", TO_HDR.format(curve="smpte2084"), *LOSSLESS, *tags, tmp_path / "a.mkv")
+
+    assert probe(tmp_path / "a.mkv", LIMITS).video.matrix == "bt2020c"
+    assert error(decoded(tmp_path / "a.mkv"), card) <= 8
 
 
 def test_what_is_brighter_than_white_is_still_told_apart(ffmpeg, tmp_path):

@@ -35,7 +35,7 @@ KEPT = ("-c:v", "copy", "-f", "rawvideo", "frames.yuv")
 DROPPED = ("-f", "null", "-")
 
 
-def edit(folder, file, program=LOOK, to=DROPPED, *, start=0.0, poster=None, report=lambda share: None):
+def edit(folder, file, program=LOOK, to=DROPPED, *, poster=None, report=lambda share: None):
     """Edit a clip at its own size; how many frames there were."""
     source = probe(file, LIMITS)
     width, height = rung_size(*edited_size(source.height, source.width, program.geometry)[::-1], 1080)
@@ -43,7 +43,7 @@ def edit(folder, file, program=LOOK, to=DROPPED, *, start=0.0, poster=None, repo
     taken = ("-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", f"{width}x{height}", "-r", str(RATE), "-i", "pipe:0")
     return edit_frames(
         source,
-        Span(start=start, seconds=source.seconds),
+        Span(start=0.0, seconds=source.seconds),
         program,
         frames,
         (*taken, *to),
@@ -250,9 +250,15 @@ def test_a_clip_that_breaks_off_gives_fewer_frames_than_it_states(tmp_path, ffmp
     assert 30 < edit(tmp_path, broken) < 50
 
 
-def test_a_clip_without_a_frame_that_can_be_decoded_is_rejected(tmp_path, long):
+def test_a_clip_without_a_frame_that_can_be_decoded_is_rejected(tmp_path, ffmpeg):
+    card = ("-f", "lavfi", "-i", "testsrc2=s=160x90:r=10:d=6")
+    ffmpeg(*card, "-c:v", "libx264", "-pix_fmt", "yuv420p", "-movflags", "+faststart", tmp_path / "whole.mp4")
+    whole = (tmp_path / "whole.mp4").read_bytes()
+    broken = tmp_path / "clip.mp4"
+    broken.write_bytes(whole[: whole.index(b"mdat") + 100])
+
     with pytest.raises(Rejected) as rejection:
-        edit(tmp_path, long, start=60.0)
+        edit(tmp_path, broken)
 
     assert rejection.value.code == "corrupt_media"
 

@@ -28,6 +28,7 @@ HALF = 0.5 / 30  # of a frame
 BT709 = ("-pix_fmt", "yuv420p", "-color_range", "tv", "-colorspace", "bt709")
 BT709 = (*BT709, "-color_primaries", "bt709", "-color_trc", "bt709")
 FAST = ("-c:v", "libx264", "-preset", "ultrafast", "-crf", "12", *BT709)
+SLIDES = "color=black:s=64x48:r=10:d=6,geq=lum='16+(40+60*floor(T/2))*219/255':cb=128:cr=128"  # 40, 100, 160
 
 
 def scene(seed=3, size=64):
@@ -207,11 +208,33 @@ def test_the_frame_at_a_time_is_the_one_that_begins_then(name, clip, tmp_path):
         assert frame.mean() == pytest.approx((4 * n) * 255 / 219, abs=1.5), n
 
 
-def test_a_keyframe_is_entered_at_its_own_time_lest_all_from_the_one_before_be_decoded(clip):
-    source = clip("testsrc2=s=320x180:r=30:d=4", "-g", 30)
+def test_a_keyframe_is_entered_at_its_own_time_lest_all_from_the_one_before_be_decoded():
+    assert starts(3.0) == (3.0, 2.5, 1.0, 0.0)
+    assert starts(0.0) == (0.0,)
 
-    assert starts(source, 3.0)[0] == 3.0
-    assert starts(source, 9.0)[0] == pytest.approx(4 - 1 / 30)
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv", "clip.webm", "clip.ts", "clip.gif"])
+def test_a_picture_stands_until_the_next(name, clip, tmp_path):
+    codec = {"clip.webm": ("-c:v", "libvpx", "-b:v", "1M"), "clip.gif": ()}.get(name, FAST)
+    source = clip(f"{SLIDES},select='not(mod(n,20))'", "-fps_mode", "vfr", name=name, codec=codec)
+
+    for seconds, slide in ((0.5, 0), (1.9, 0), (2.1, 1), (3.9, 1), (4.1, 2), (source.seconds - 0.1, 2)):
+        assert taken(source, seconds, tmp_path).mean() == pytest.approx(40 + 60 * slide, abs=5), seconds
+
+
+def test_no_picture_is_looked_at_that_the_cut_leaves_out(clip, tmp_path):
+    pictures = "testsrc2=s=320x180:r=10:d=6,drawbox=c=gray:t=fill:enable='between(t,2,3.99)'"
+    source = clip(pictures, "-g", 10)
+
+    assert 2.0 <= chosen(source, tmp_path, Cut(start=2.0, end=3.9)) < 3.9
+
+
+def test_the_time_of_a_chosen_picture_is_its_own_and_not_a_whole_frames(clip, tmp_path):
+    three = "testsrc2=s=320x180:r=10:d=6,select='eq(n,0)+eq(n,13)+eq(n,36)'"
+    pictures = f"{three},drawbox=c=black:t=fill:enable='not(between(t,1.2,1.4))'"
+    source = clip(pictures, "-g", 1, "-fps_mode", "vfr")
+
+    assert chosen(source, tmp_path) == pytest.approx(1.3, abs=0.001)
 
 
 def test_after_the_last_frame_it_is_the_last(clip, tmp_path):
@@ -312,7 +335,7 @@ def test_only_as_much_is_decoded_as_is_cheap(clip):
 
     arguments = stretch_arguments(source, Span(start=0.0, seconds=600.0), LIMITS)
 
-    assert float(arguments[arguments.index("-t") + 1]) == pytest.approx(120e6 / (1280 * 720 * 30), abs=0.01)
+    assert f"trim=start=0:end={120e6 / (1280 * 720 * 30):.6f}" in arguments[arguments.index("-filter_complex") + 1]
 
 
 def test_nothing_is_left_in_the_folder(clip, tmp_path):

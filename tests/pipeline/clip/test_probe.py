@@ -1,6 +1,5 @@
 """What is known of a clip before anything of it is decoded, and what is refused there."""
 
-import struct
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +10,7 @@ from config import Limits
 from jobs.errors import Rejected
 from pipeline.clip.extents import Extent
 from pipeline.clip.probe import choose_rate, iso_moment, probe
+from tests.pipeline.clip.making import with_matrix
 
 LIMITS = Limits()
 H264 = ("-c:v", "libx264", "-preset", "ultrafast")
@@ -79,9 +79,9 @@ def test_the_picture_is_as_large_as_it_is_seen(matrix, turned, ffmpeg, tmp_path)
     ffmpeg(*pictures(), *H264, tmp_path / "flat.mp4")
     one = 1 << 16
     turns = {90: (0, -one, one, 0), 180: (-one, 0, 0, -one), 270: (0, one, -one, 0)}[matrix]
-    (tmp_path / "turned.mov").write_bytes(with_matrix((tmp_path / "flat.mp4").read_bytes(), *turns))
+    with_matrix(tmp_path / "flat.mp4", *turns)
 
-    source = probe(tmp_path / "turned.mov", LIMITS)
+    source = probe(tmp_path / "flat.mp4", LIMITS)
 
     assert source.rotation == turned
     assert (source.width, source.height) == ((320, 180) if matrix == 180 else (180, 320))
@@ -235,22 +235,13 @@ def test_interlacing_range_and_alpha_are_noticed(made):
     assert (clear.video.alpha, full.video.alpha) == (True, False)
 
 
-def with_matrix(flat, a, b, c, d):
-    """The MP4 with another display matrix, the four numbers of which are in 1/65536."""
-    data = bytearray(flat)
-    at = data.index(b"tkhd") + 44  # after version and flags, times, layer and volume
-    struct.pack_into(">9i", data, at, a, b, 0, c, d, 0, 0, 0, 1 << 30)
-    return bytes(data)
-
-
 def test_a_picture_at_another_angle_than_a_quarter_is_left_as_it_is(ffmpeg, tmp_path):
     ffmpeg(*pictures(), *H264, tmp_path / "flat.mp4")
-    tilted = with_matrix((tmp_path / "flat.mp4").read_bytes(), 52339, 39440, -39440, 52339)  # 37 degrees
-    (tmp_path / "tilted.mp4").write_bytes(tilted)
+    with_matrix(tmp_path / "flat.mp4", 52339, 39440, -39440, 52339)  # 37 degrees
 
-    source = probe(tmp_path / "tilted.mp4", LIMITS)
+    source = probe(tmp_path / "flat.mp4", LIMITS)
 
-    assert (source.crooked, source.rotation, source.width) == (True, 0, 320)
+    assert (source.rotation, source.mirrored, source.width) == (0, False, 320)
 
 
 def test_absurd_pixels_are_refused(ffmpeg, tmp_path):
@@ -326,4 +317,5 @@ def test_a_rate_that_only_says_how_the_clock_ticks_is_counted():
 def test_a_rate_is_never_nothing():
     still = Extent(start=0.0, end=60.0, packets=1, rate=1 / 60)
 
-    assert choose_rate({"avg_frame_rate": "0/0"}, still, "matroska", 240) == 1.0
+    assert choose_rate({"avg_frame_rate": "0/0"}, still, "matroska", 240) == pytest.approx(1 / 60)
+    assert choose_rate({"avg_frame_rate": "0/0"}, replace(still, rate=0.0), "matroska", 240) > 0

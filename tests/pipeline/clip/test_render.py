@@ -16,6 +16,7 @@ from pipeline.clip.allowance import allowed
 from pipeline.clip.probe import probe
 from pipeline.clip.render import render_clip
 from pipeline.services import Edits
+from tests.pipeline.clip.making import with_matrix
 
 STANDARD = CLIP_LADDERS["standard"]
 LADDER = replace(STANDARD, rungs=tuple(replace(rung, speed="ultrafast") for rung in STANDARD.rungs))
@@ -143,6 +144,111 @@ def test_a_cut_begins_and_ends_at_its_frame(name, job):
     drawn = (30 + 2 * np.arange(21, 51) - 16) * 255 / 219
     assert len(tones) == 30
     assert abs(tones - drawn).max() < 2  # a frame's neighbour is 2.3 levels away
+
+
+# Grey 40 for two seconds, 100 for five, 200 for two; nothing is stored while nothing moves.
+SCREEN = (
+    "-f", "lavfi", "-i",
+    ("color=black:s=64x64:r=30:d=9,geq=lum='16+if(lt(T,2),40,if(lt(T,7),100,200))*219/255':cb=128:cr=128,"
+     "select='lt(t,2.01)+gte(t,6.99)'"), "-fps_mode", "vfr",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("edits", [{}, {"geometry": Geometry(flip="horizontal")}])
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts", "a.webm"])
+@pytest.mark.parametrize(
+    ("start", "end", "shown"),
+    [(3.0, 6.0, [(100, 3.0)]), (4.0, 8.0, [(100, 3.0), (200, 1.0)]), (1.0, 5.0, [(40, 1.0), (100, 3.0)])],
+)
+def test_a_cut_where_a_picture_stands_still_shows_that_picture(start, end, shown, name, edits, job):
+    codec = ("-c:v", "libvpx", "-b:v", "3M") if name == "a.webm" else FAST
+    still = job(*SCREEN, *codec, "-colorspace", "bt709", "-color_range", "tv", name=name)
+    clip = still.render(Recipe(cut=Cut(start=start, end=end), **edits))
+
+    tones = still.tones("480p")
+    rate = len(tones) / (end - start)
+    for tone, seconds in shown:
+        assert np.count_nonzero(abs(tones - tone) < 4) == pytest.approx(seconds * rate, abs=1.5)
+    assert start - 0.01 <= clip.facts["poster_seconds"] <= end
+    poster = np.asarray(Image.open(still.path("w320")).convert("L")).mean()
+    assert min(abs(poster - tone) for tone, _ in shown) < 5
+
+
+def test_where_a_clip_moves_it_keeps_its_motion_however_long_it_stood_still(job):
+    moving = "testsrc2=s=64x64:r=30:d=9,select='lt(t,2)+gte(t,7)'"
+    screen = job("-f", "lavfi", "-i", moving, "-fps_mode", "vfr", *FAST)
+    clip = screen.render()
+
+    assert clip.facts["frames_per_second"] < 15
+    assert len(screen.tones("480p")) == pytest.approx(270, abs=1)
+
+
+def test_a_cut_after_the_last_picture_shows_it_while_the_sound_goes_on(job):
+    tail = job("-f", "lavfi", "-i", "testsrc2=s=64x64:r=30:d=1", *TONE, *FAST, "-c:a", "aac")
+    tail.render(Recipe(cut=Cut(start=1.5, end=2.5)))
+
+    assert len(tail.tones("480p")) == pytest.approx(30, abs=1)
+    assert len(np.unique(tail.tones("480p"))) <= 2
+
+
+def test_a_clip_whose_sound_breaks_off_is_refused(job, tmp_path, ffmpeg):
+    """Its pictures lie before its sound, so that all of them are there."""
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x64:r=30:d=1", *FAST, tmp_path / "pictures.mp4")
+    noise = ("-f", "lavfi", "-i", "anoisesrc=d=10:r=48000:a=0.2", "-c:v", "copy", "-c:a", "aac")
+    whole = job("-i", tmp_path / "pictures.mp4", *noise, "-movflags", "+faststart")
+    data = (whole.folder / "original").read_bytes()
+    (whole.folder / "original").write_bytes(data[: len(data) * 7 // 10])
+
+    with pytest.raises(Rejected, match=r"the last \d\.\d s of its sound") as refused:
+        whole.render()
+
+    assert refused.value.code == "truncated_clip"
+
+
+@pytest.mark.parametrize(("rate", "seconds"), [("1", 3.45), ("2", 3.2)])
+def test_a_clip_of_few_pictures_is_as_long_as_it_was(rate, seconds, job):
+    slow = job(
+        "-f", "lavfi", "-i", f"testsrc2=s=64x64:r={rate}:d=5", "-f", "lavfi", "-i", "sine=d=5:r=48000",
+        "-t", str(seconds), *FAST, "-c:a", "aac", "-bf", "0",
+    )  # fmt: skip
+    clip = slow.render()
+
+    made = slow.probe("480p", "stream=duration")["streams"]
+    assert [float(stream["duration"]) for stream in made] == pytest.approx([clip.facts["seconds"]] * 2, abs=0.1)
+
+
+def test_a_sound_too_short_to_measure_keeps_the_true_peak(job):
+    loud = ("-f", "lavfi", "-i", "aevalsrc='0.99*sin(440*2*PI*t)|0.99*sin(440*2*PI*t)':d=0.3:s=48000")
+    short = job("-f", "lavfi", "-i", "testsrc2=s=64x64:r=30:d=0.3", *loud, *FAST, "-c:a", "pcm_s16le", name="a.mov")
+    short.render()
+
+    said = subprocess.run(
+        ["ffmpeg", "-i", short.path("480p"), "-af", "ebur128=peak=true", "-f", "null", "-"],
+        capture_output=True, check=True, text=True,
+    ).stderr  # fmt: skip
+    assert float(said.rpartition("Peak:")[2].split()[0]) <= -1.5
+
+
+@pytest.mark.parametrize("turn", [(0, 1, -1, 0), (-1, 0, 0, 1), (0.8, 0.6, -0.6, 0.8)])
+def test_a_turned_clip_without_sound_is_turned_once(turn, job):
+    plain = job(*CARD, *FAST)
+    with_matrix(plain.folder / "original", *(int(65536 * number) for number in turn))
+    plain.render()
+
+    for name in ("480p", "preview"):
+        (stream,) = plain.probe(name, "stream=width,height:stream_side_data=rotation")["streams"]
+        assert stream.get("side_data_list", []) == []
+        assert (stream["width"] < stream["height"]) == (turn[0] == 0)
+
+
+def test_what_a_screen_is_told_of_hdr_is_not_taken_over(job):
+    bright = "colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc:hdr10=1:max-cll=1000,400:repeat-headers=1"
+    mastered = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
+    hdr = ("-c:v", "libx265", "-pix_fmt", "yuv420p10le", "-preset", "ultrafast")
+    clip = job(*CARD, *hdr, "-x265-params", f"{bright}:{mastered}:log-level=error").render()
+
+    assert clip.facts["hdr"] == "pq"
+    assert {"480p", "preview"} <= names(clip)
 
 
 def test_a_muted_clip_has_no_sound(job):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from config import CLIP_LADDERS, Limits
 from config.presets import PhotoPreset
 from jobs.errors import Rejected
-from pipeline.clip.boxes import erase_user_data, inner_boxes, top_boxes
+from pipeline.clip.boxes import erase_leftovers, inner_boxes, top_boxes
 from pipeline.clip.cmaf import read_cmaf
 from pipeline.clip.model import ClipFile
 from pipeline.clip.outputs import keep, keep_bytes
@@ -23,6 +23,7 @@ from pipeline.clip.verify_samples import X264, check_av1, check_h264, check_hevc
 from pipeline.encode import encode
 from pipeline.services import Edits
 from pipeline.verify import UncleanRenditionError
+from tests.pipeline.clip.making import with_matrix
 
 SIZE = {"width": 322, "height": 180}
 COPY = ("-c", "copy", "-fflags", "+bitexact")
@@ -45,7 +46,7 @@ def movie(rungs, tmp_path):
     """The bytes of a rung as it is kept."""
     file = tmp_path / "480p.mp4"
     file.write_bytes(rungs["h264"].read_bytes())
-    erase_user_data(file)
+    erase_leftovers(file)
     return file.read_bytes()
 
 
@@ -56,7 +57,7 @@ def remade(ffmpeg, plain, tmp_path):
     def make(*arguments):
         file = tmp_path / "made.mp4"
         ffmpeg("-i", plain, *arguments, file)
-        erase_user_data(file)
+        erase_leftovers(file)
         return file.read_bytes()
 
     return make
@@ -66,7 +67,7 @@ def remade(ffmpeg, plain, tmp_path):
 def test_rungs_of_every_codec_pass_once_their_user_data_is_erased(codec, rungs, tmp_path):
     file = tmp_path / "480p.mp4"
     file.write_bytes(rungs[codec].read_bytes())
-    erase_user_data(file)
+    erase_leftovers(file)
 
     verify_all(tmp_path, [file_of("480p", keep(file, tmp_path), "video/mp4")])
 
@@ -74,7 +75,7 @@ def test_rungs_of_every_codec_pass_once_their_user_data_is_erased(codec, rungs, 
 def test_a_muted_preview_passes(plain, tmp_path):
     file = tmp_path / "preview.mp4"
     file.write_bytes(plain.read_bytes())
-    erase_user_data(file)
+    erase_leftovers(file)
 
     verify_all(tmp_path, [file_of("preview", keep(file, tmp_path), "video/mp4")])
 
@@ -92,7 +93,7 @@ def test_what_ffmpeg_writes_about_itself_is_erased_and_nothing_else_changes(rung
     assert b"secret" in before
     assert b"Lavf" in before
 
-    erase_user_data(kept)
+    erase_leftovers(kept)
 
     assert len(kept.read_bytes()) == len(before)
     assert not [word for word in (b"secret", b"Lavf", b"+52", b"udta", b"ilst") if word in kept.read_bytes()]
@@ -104,7 +105,7 @@ def test_user_data_is_erased_of_movies_alone(tmp_path):
     (tmp_path / "x.mp4").write_bytes(b"\0\0\0\x08free")
 
     with pytest.raises(UncleanRenditionError, match="no movie"):
-        erase_user_data(tmp_path / "x.mp4")
+        erase_leftovers(tmp_path / "x.mp4")
 
 
 def test_ffprobe_finds_no_tag_of_the_uploads_in_what_is_kept(movie, tmp_path):
@@ -119,13 +120,20 @@ def test_ffprobe_finds_no_tag_of_the_uploads_in_what_is_kept(movie, tmp_path):
     }
 
 
+def test_a_turned_picture_does_not_pass(movie, tmp_path):
+    (tmp_path / "turned.mp4").write_bytes(movie)
+    with_matrix(tmp_path / "turned.mp4", 0, 1 << 16, -1 << 16, 0)
+
+    with pytest.raises(UncleanRenditionError, match="tkhd"):
+        verify_movie((tmp_path / "turned.mp4").read_bytes(), tmp_path)
+
+
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
         (("-metadata", "creation_time=2024-05-01T12:00:00Z"), "mvhd"),
         (("-metadata:s:v", "handler_name=Core Media at home"), "hdlr"),
         (("-metadata:s:v", "language=deu"), "mdhd"),
-        (("-metadata:s:v", "rotate=90"), "tkhd"),
         (("-map", "0:v", "-map", "0:v"), "streams"),
     ],
 )
@@ -157,7 +165,7 @@ def test_pictures_that_not_every_player_shows_do_not_pass(arguments, why, remade
 
 def test_sound_alone_does_not_pass(rungs, ffmpeg, tmp_path):
     ffmpeg("-i", rungs["h264"], "-vn", *COPY, *FASTSTART, tmp_path / "sound.mp4")
-    erase_user_data(tmp_path / "sound.mp4")
+    erase_leftovers(tmp_path / "sound.mp4")
 
     with pytest.raises(UncleanRenditionError, match="streams"):
         verify_movie((tmp_path / "sound.mp4").read_bytes(), tmp_path)
@@ -243,7 +251,7 @@ def published(rungs, tmp_path):
     """All files of a clip with one rung, in their folder: the rung, its playlist, the master, a sheet and its track."""
     source = tmp_path / "480p.mp4"
     source.write_bytes(rungs["h264"].read_bytes())
-    erase_user_data(source)
+    erase_leftovers(source)
     rung = file_of("480p", keep(source, tmp_path), "video/mp4")
     cmaf = read_cmaf(tmp_path / rung.file)
     playlist = keep_bytes(media_playlist(cmaf, rung.file).encode(), "m3u8", tmp_path)

@@ -9,7 +9,8 @@ from PIL import Image, ImageSequence
 
 from config import Limits
 from jobs.errors import Rejected
-from pipeline.clip.apng import delay
+from pipeline.clip.apng import apng_chunks, delay
+from pipeline.clip.probe import probe
 from pipeline.clip.webp import UNFOLDED, probe_webp
 
 LIMITS = Limits()
@@ -59,6 +60,14 @@ def test_each_picture_is_shown_for_its_own_time(animation):
     assert [next(n for n, one in enumerate(pictures) if (one == frame).all()) for frame in seen] == (
         [0] * 4 + [1] + [2] * 2 + [3] * 13
     )
+
+
+@pytest.mark.parametrize(("milliseconds", "seconds"), [(0, 1.0), (10, 1.0), (11, 0.11), (40, 0.4)])
+def test_a_png_plays_as_long_as_a_webp_of_the_same_delays(milliseconds, seconds, tmp_path):
+    pieces = apng_chunks([(picture, milliseconds) for picture in noise(10, channels=3)], 10)
+    (tmp_path / "clip.png").write_bytes(b"".join(pieces))
+
+    assert probe(tmp_path / "clip.png", LIMITS).seconds == pytest.approx(seconds, abs=0.011)
 
 
 def test_a_show_of_slides_takes_no_more_room_than_its_pictures(animation, tmp_path):
