@@ -47,13 +47,24 @@ class OpenFile:
 
 
 @contextmanager
-def opened_folder(folder: Path) -> Iterator[int]:
-    """A descriptor of the folder, whatever its name leads to later. Raises OSError, also for a symbolic link."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+def opened_folder(folder: Path | str, within: int | None = None) -> Iterator[int]:
+    """A descriptor of the folder, whatever its name leads to later; `within` is one of the folder that it is in.
+
+    Raises OSError, also for a symbolic link.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=within)
     try:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def new_file(name: str, folder: int) -> int:
+    """A descriptor of a new file in the folder of that descriptor, to write and read.
+
+    Raises FileExistsError if there is anything of that name, a symbolic link too: nothing of it is touched.
+    """
+    return os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
 
 
 @contextmanager

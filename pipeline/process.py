@@ -7,7 +7,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BufferedRandom, FileIO
-from pathlib import Path
 from typing import Any
 
 from config import Limits, PhotoPreset
@@ -21,7 +20,7 @@ from jobs.recipes import own_look, read_recipe
 from pipeline.clip.ffmpeg import EncoderDied
 from pipeline.clip.model import RenderedClip
 from pipeline.keys import rendition_key
-from pipeline.openfile import opened_folder
+from pipeline.openfile import new_file, opened_folder
 from pipeline.scratch import ORIGINAL, OUT, Scratch
 from pipeline.services import (
     ClipRequest,
@@ -98,10 +97,10 @@ def process_clip(job: Job, services: ClipServices, limits: Limits, on_wait: OnWa
     watch = Stopwatch()
     find_ladder(job.ladder, CLIP)
     watchful = watching_disk(services.scratch, on_wait)
-    with services.scratch.job() as folder, opened_folder(folder / OUT) as out:
+    with services.scratch.job() as folder, opened_folder(folder) as inside, opened_folder(OUT, inside) as out:
         with watch.stage("fetch"):
             edits = find_edits(job, services.ledger)
-            sha256 = fetch_clip(job, services, limits, folder, watchful)
+            sha256 = fetch_clip(job, services, limits, inside, watchful)
             services.quarantine.admit_job(job, sha256)
         failpoints.reach("after_fetch")
         shelf = Shelf(job, services.store, out, on_wait)
@@ -205,10 +204,11 @@ def describe(
     )
 
 
-def fetch_clip(job: Job, services: ClipServices, limits: Limits, folder: Path, on_wait: Callable[[], None]) -> str:
+def fetch_clip(job: Job, services: ClipServices, limits: Limits, folder: int, on_wait: Callable[[], None]) -> str:
     """Put the original into the folder, if the disk has room for it and what it comes to. Returns its SHA-256.
 
-    `on_wait` is called with every piece that arrives; what it raises ends the fetch.
+    `folder` is a descriptor, and the file a new one, because hands may write there: what they moved or linked would
+    lead us to any file of our user's. `on_wait` is called with every piece that arrives; what it raises ends the fetch.
 
     Raises:
         Rejected: `missing_original`, `too_many_bytes`.
@@ -218,7 +218,7 @@ def fetch_clip(job: Job, services: ClipServices, limits: Limits, folder: Path, o
     if size > limits.clip_bytes:
         raise Rejected("too_many_bytes", f"{job.source_key} has {size} bytes, and a clip at most {limits.clip_bytes}")
     services.scratch.require(size + max(LEAST_RESULTS_BYTES, RESULTS_PER_ORIGINAL * size))
-    with AttendedFile(folder / ORIGINAL, on_wait) as file:
+    with AttendedFile(new_file(ORIGINAL, folder), on_wait) as file:
         services.store.fetch(job.source_key, limits.clip_bytes, file)
         file.seek(0)
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -240,10 +240,10 @@ def render_clip(
 
 
 class AttendedFile(BufferedRandom):
-    """A new file, whose every `write` asks first whether to go on."""
+    """A file to write and read, whose every `write` asks first whether to go on. It closes its descriptor."""
 
-    def __init__(self, path: Path, on_wait: Callable[[], None]) -> None:
-        super().__init__(FileIO(path, "w+"))
+    def __init__(self, descriptor: int, on_wait: Callable[[], None]) -> None:
+        super().__init__(FileIO(descriptor, "r+"))
         self._on_wait = on_wait
 
     def write(self, data: Any, /) -> int:

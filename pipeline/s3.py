@@ -132,8 +132,16 @@ class S3Store:
             return Request(method="HEAD", address=address, headers={"x-amz-checksum-mode": "ENABLED"})
 
         reply = self._ask(request)
+        if reply.status == 404:  # without a body, which would say what is not there: the object, or the bucket
+            _check_found(key, self._ask(lambda: self._glance(key)))
+            raise StoreUnavailable(f"reading {key}: the store has it, and has just said that it has not")
         _check_found(key, reply)
         return reply.headers
+
+    def _glance(self, key: str) -> Request:
+        """For the first byte of an object, or what there is to say of it."""
+        address = self._sign("get_object", SIGNED_SECONDS, Key=key, Range="bytes=0-0")
+        return Request(method="GET", address=address, headers={"Range": "bytes=0-0"})
 
     def fetch(self, key: str, limit: int, file: BinaryIO) -> int:
         """See `pipeline.services.Store`."""
@@ -220,7 +228,11 @@ class S3Store:
                 timeout=request.timeout or self._patience,
                 preload_content=False,
             ) as response:
-                return _keep(response, request.file, request.limit) if request.file else _take(response, request.limit)
+                return (
+                    _keep(response, request.file, request.limit)
+                    if request.file
+                    else _take(response, request.limit if response.status == 200 else ANSWER_BYTES)
+                )
         except urllib3.exceptions.HTTPError as error:
             return Reply(status=NO_REPLY, headers={}, body=type(error).__name__.encode())  # its text has the address
 
@@ -246,9 +258,9 @@ def _keep(response: urllib3.BaseHTTPResponse, file: BinaryIO, limit: int) -> Rep
 
 
 def _check_found(key: str, reply: Reply) -> None:
-    if reply.status == 404:
+    if reply.status == 404 and b"<Code>NoSuchKey</Code>" in reply.body:  # else it is the bucket that is not there
         raise Rejected("missing_original", f"nothing is stored at {key}")
-    if reply.status != 200:
+    if reply.status not in (200, 206):
         raise StoreUnavailable(f"reading {key}: {reply.complaint}")
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from config import MisconfiguredError
 from jobs.errors import DiskShort
+from pipeline.openfile import opened_folder
 
 MIB = 1 << 20
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -63,7 +64,9 @@ class Scratch:
         """
         folder = self.folder / secrets.token_hex(4)
         try:
-            (folder / OUT).mkdir(parents=True, mode=0o700)
+            folder.mkdir(mode=0o700)
+            with opened_folder(folder) as inside:
+                os.mkdir(OUT, mode=0o700, dir_fd=inside)
             yield folder
         except OSError as error:
             if error.errno in FULL:

@@ -223,7 +223,9 @@ class PhotoChild(Child):
         self._original, self._result = wire.memory_file("original"), wire.memory_file("result")
         super().__init__(command, limits, photo_bounds(limits), self._original, self._result)
 
-    def render(self, original: bytes, ladder: str, edits: Edits, on_wait: Callable[[], None]) -> Rendered | Rejected:
+    def render(
+        self, original: bytes, ladder: str, edits: Edits, on_wait: Callable[[], None]
+    ) -> Rendered | Rejected | Unavailable:
         """What one photo came to. After an exception this child is of no more use: kill it.
 
         Raises:

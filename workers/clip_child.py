@@ -44,7 +44,7 @@ class ClipChild(Child):
         """
         ladder, patience = CLIP_LADDERS[request.ladder], Patience(self._limits, self.group)
         part_awaited = bool(request.mandatory)
-        with opened_folder(request.folder / OUT) as out, self._believing():
+        with opened_folder(request.folder) as folder, opened_folder(OUT, folder) as out, self._believing():
             self._ask(clip_wire.request(request))
             while True:
                 message = self._hear_within(patience, on_wait)

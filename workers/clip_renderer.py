@@ -15,10 +15,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from config import CLIP_LADDERS, ClipLadder, Limits
-from jobs.errors import DiskShort, Rejected, Unavailable
+from jobs.errors import DiskShort, InternalError, Rejected, Unavailable
 from pipeline.clip.model import RenderedClip
 from pipeline.scratch import FULL
 from pipeline.services import Edits
+from pipeline.verify import UncleanRenditionError
 from workers import clip_wire, wire
 from workers.confined import Loaded, serve
 from workers.sandbox import clip_confinement
@@ -55,11 +56,13 @@ def answer(message: wire.Message, render: Render, limits: Limits, connection: so
     except Rejected as rejected:
         return wire.rejected_answer(rejected)
     except Unavailable as unavailable:
-        return clip_wire.unavailable_answer(unavailable)
+        return wire.unavailable_answer(unavailable)
+    except UncleanRenditionError as error:
+        return wire.unavailable_answer(InternalError(f"a rendition of ours is unclean: {error}"))
     except OSError as error:
         if error.errno not in FULL:
             raise
-        return clip_wire.unavailable_answer(DiskShort(f"the disk became full: {error}"))
+        return wire.unavailable_answer(DiskShort(f"the disk became full: {error}"))
 
 
 class Reporter:

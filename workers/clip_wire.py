@@ -5,13 +5,14 @@
            whole, or why there is none
 
 The head opened `folder/out` before the hands were asked and looks files up in that very folder, without following
-links: what the hands move or link meanwhile leads it nowhere. As in `workers.wire` it believes nothing that it has not
-checked.
+links, and what it writes are new files: what the hands move or link meanwhile leads it nowhere. As in `workers.wire` it
+believes nothing that it has not checked.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from jobs.errors import DiskShort, InternalError, Rejected, Unavailable
 from jobs.recipes import read_recipe
 from pipeline.clip.ffmpeg import EncoderDied
 from pipeline.clip.model import ClipFile, RenderedClip
-from pipeline.openfile import opened_file
+from pipeline.openfile import new_file, opened_file, opened_folder
 from pipeline.services import ClipRequest, Edits
 from workers import wire
 
@@ -47,8 +48,12 @@ CUES = Kind(content_type="text/vtt", extension="vtt")
 
 
 def request(asked: ClipRequest) -> wire.Message:
-    """The head's message for one clip; the bytes of its look go into its folder."""
-    (asked.folder / LOOK).write_bytes(asked.edits.look)
+    """The head's message for one clip; the bytes of its look go into its folder, as a new file.
+
+    Raises OSError if something lies there by that name: hands that were taken over may have put it.
+    """
+    with opened_folder(asked.folder) as folder, FileIO(new_file(LOOK, folder), "r+") as look:
+        wire.put(look.fileno(), asked.edits.look)
     recipe = canonical(asked.edits.recipe)
     return {
         "folder": str(asked.folder),
@@ -73,12 +78,6 @@ def rendered_answer(rendered: RenderedClip) -> wire.Message:
     ]
     sizes = {"width": rendered.width, "height": rendered.height}
     return {**sizes, "files": files, "facts": dict(rendered.facts), "timings": dict(rendered.timings)}
-
-
-def unavailable_answer(unavailable: Unavailable) -> wire.Message:
-    """The hands' message for what is not the clip's fault, and leaves them able to go on."""
-    reason = "".join(filter(str.isprintable, str(unavailable)))
-    return {"unavailable": unavailable.code, "reason": reason[: wire.REASON_CHARACTERS]}
 
 
 def read_progress(message: wire.Message) -> float:

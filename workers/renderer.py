@@ -4,7 +4,8 @@
 
 All but LIMITS, which is `config.Limits` as JSON, are descriptors inherited from the head (see `workers.wire`). It
 reports what the machine let it give up, then answers one request after another until the head closes the socket.
-What is not the photo's fault ends it: the head tells the cause from its exit status, and starts another.
+What is neither the photo's fault nor known as ours ends it: the head tells the cause from its exit status, and starts
+another.
 """
 
 import json
@@ -13,8 +14,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from config import LADDERS, Limits, PhotoPreset
-from jobs.errors import Rejected
+from jobs.errors import InternalError, Rejected
 from pipeline.services import Edits, Rendered
+from pipeline.verify import UncleanRenditionError
 from workers import wire
 from workers.confined import Loaded, serve
 from workers.sandbox import photo_confinement
@@ -41,6 +43,8 @@ def answer(request: wire.Message, render: Render, limits: Limits, original: int,
         return wire.rendered_answer(render(data, LADDERS[ladder], limits, edits), result)
     except Rejected as rejected:
         return wire.rejected_answer(rejected)
+    except UncleanRenditionError as error:
+        return wire.unavailable_answer(InternalError(f"a rendition of ours is unclean: {error}"))
 
 
 def load_photo() -> Render:

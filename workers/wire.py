@@ -18,7 +18,7 @@ from typing import Any
 
 from config import PhotoPreset
 from filters.recipe import canonical
-from jobs.errors import DarkroomError, Rejected
+from jobs.errors import DarkroomError, InternalError, Rejected, Unavailable
 from jobs.looks import LOOK_BYTES
 from jobs.recipes import read_recipe
 from pipeline.services import Edits, Encoded, Rendered
@@ -171,13 +171,21 @@ def rejected_answer(rejected: Rejected) -> Message:
     return {"code": rejected.code, "reason": reason[:REASON_CHARACTERS]}
 
 
-def read_answer(message: Message, descriptor: int, ladder: Sequence[PhotoPreset]) -> Rendered | Rejected:
-    """What the child's answer says, every field checked.
+def unavailable_answer(unavailable: Unavailable) -> Message:
+    """The child's message for what is not the media's fault, and leaves it able to go on."""
+    reason = "".join(filter(str.isprintable, str(unavailable)))
+    return {"unavailable": unavailable.code, "reason": reason[:REASON_CHARACTERS]}
+
+
+def read_answer(message: Message, descriptor: int, ladder: Sequence[PhotoPreset]) -> Rendered | Rejected | Unavailable:
+    """What the child's answer says, every field checked. All that it may find unavailable is a mistake of ours.
 
     Raises:
         GarbledError: a field is missing, of the wrong kind or out of its range.
     """
     with suspicion():
+        if "unavailable" in message:
+            return InternalError(str(message["reason"])[:REASON_CHARACTERS])
         return read_rejected(message) if "code" in message else _rendered(message, descriptor, ladder)
 
 

@@ -219,10 +219,10 @@ REFUSALS = (
     ("exceeds max_streams", "too_many_streams", "This clip has more streams than are taken."),
     ("exceeds specified max pixel count", "too_many_pixels", "This clip has larger pictures than are taken."),
 )  # ffmpeg's words, our code and ours
-OURS = ("Unrecognized option", "No such filter", "Unknown encoder", "Option not found", "Error parsing")
+OURS = ("Unrecognized option", "No such filter", "Unknown encoder", "Option not found", "Error parsing option")
 NO_ROOM = ("No space left on device", "Disk quota exceeded")
 NO_MEMORY = ("Cannot allocate memory", "malloc of size", "Out of memory")
-EMPTY_WORDS = ("Conversion failed!", "Error while processing the decoded data", "    Last message repeated")
+EMPTY_WORDS = ("Conversion failed!", "Error while processing the decoded data", "  ")  # indented: of a summary
 INTERRUPTED = 255  # ffmpeg's own status after SIGXCPU, SIGTERM or SIGINT
 
 
@@ -263,7 +263,7 @@ def name_of(status: int) -> str:
 def last_words(said: str) -> str:
     """The last line that says something, without addresses in memory."""
     lines = [line for line in said.splitlines() if line.strip()]
-    telling = [line for line in lines if not line.startswith(EMPTY_WORDS)] or lines
+    telling = [line for line in lines if not line.startswith(EMPTY_WORDS) and "Summary:" not in line] or lines
     return re.sub(r" @ 0x[0-9a-f]+", "", telling[-1])[:300] if telling else "it said nothing"
 
 

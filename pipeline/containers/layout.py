@@ -4,8 +4,10 @@ Of two descriptions one reader takes the first and another the last, and ffmpeg 
 checks the one must not let the other in.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
+from jobs.errors import Rejected
 from pipeline.containers.boxes import Place, walk
 from pipeline.containers.reader import Reader
 from pipeline.headers.reader import corrupt
@@ -25,11 +27,35 @@ OFTEN = {FILE: {b"moof"}, b"moov": {b"trak"}, b"moof": {b"traf"}, b"traf": {b"tr
 SAME = {b"stz2": b"stsz", b"co64": b"stco"}  # of two sizes; a track has the one or the other
 NOWHERE: frozenset[bytes] = frozenset()
 DESCRIBING = frozenset().union(*ONCE.values(), *OFTEN.values())
+TABLES = DESCRIBING - {b"hdlr"}  # users' data have a handler of their own
+SEEN_THROUGH = frozenset((b"udta", b"edts", b"tref", b"mvex", b"gmhd"))  # by ffmpeg
 
 
 def inside(reader: Reader, parent: Place) -> Sequence[Place]:
-    """The boxes in a box, as `check_places` wants them; raises as `walk` and it do."""
-    return check_places(parent.kind, walk(reader, parent.start, parent.end))
+    """The boxes in a box, as `check_places` wants them; raises as `walk`, it and `check_hidden` do."""
+    boxes = check_places(parent.kind, walk(reader, parent.start, parent.end))
+    for box in boxes:
+        if box.kind in SEEN_THROUGH:
+            check_hidden(reader, box)
+    return boxes
+
+
+def check_hidden(reader: Reader, parent: Place) -> None:
+    """Raise Rejected `corrupt_header` if a table lies in a box that ffmpeg looks through, and we do not read."""
+    places = [parent]
+    while places:
+        place = places.pop()
+        for box in until_text(reader, place):
+            if SAME.get(box.kind, box.kind) in TABLES:
+                raise corrupt(f"A box {box.kind!r} lies in {place.kind!r}, where it does not belong.")
+            if box.kind in SEEN_THROUGH:
+                places.append(box)
+
+
+def until_text(reader: Reader, parent: Place) -> Iterator[Place]:
+    """The boxes in a box, up to the first that is none: others than boxes may lie there."""
+    with suppress(Rejected):
+        yield from walk(reader, parent.start, parent.end)
 
 
 def check_places(parent: bytes, boxes: Iterable[Place]) -> Sequence[Place]:

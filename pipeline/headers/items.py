@@ -1,7 +1,7 @@
 """The items of a HEIF file: what there is, where its bytes lie and what is said of it (ISO/IEC 23008-12)."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.headers.boxes import Box, Fields, find, read_boxes, version_of
@@ -82,13 +82,21 @@ def _read_kinds(iinf: memoryview | None) -> dict[int, bytes]:
     if iinf is None:
         raise corrupt("The file does not list its items.")
     version, _, entries = version_of(iinf)
-    kinds = {}
+    kinds: dict[int, bytes] = {}
     for box in read_boxes(entries[2 if version == 0 else 4 :]):
         version, _, entry = version_of(box.body)
         if box.kind == b"infe" and version in (2, 3):
             size = 2 if version == 2 else 4
-            kinds[Fields(entry).take(size)] = bytes(take(entry, size + 2, 4))
+            item = Fields(entry).take(size)
+            _check_new(item, kinds)
+            kinds[item] = bytes(take(entry, size + 2, 4))
     return kinds
+
+
+def _check_new(item: int, described: Container[int]) -> None:
+    """Raise Rejected for an item that is described twice: of two descriptions each reader believes another."""
+    if item in described:
+        raise corrupt(f"Item {item} is described twice.")
 
 
 def _read_references(iref: memoryview | None) -> dict[tuple[bytes, int], list[int]]:
@@ -100,6 +108,8 @@ def _read_references(iref: memoryview | None) -> dict[tuple[bytes, int], list[in
         fields = Fields(box.body)
         source, count = fields.take(size), fields.take(2)
         links = _add(links, count)
+        if box.kind == b"dimg" and (box.kind, source) in references:
+            raise corrupt(f"Item {source} is made of items in two ways.")
         references.setdefault((box.kind, source), [fields.take(size) for _ in range(count)])
     return references
 
@@ -114,7 +124,8 @@ def _read_places(iloc: memoryview | None) -> dict[int, Place]:
     offset_size, length_size, base_size, index_size = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
     if version == 0:
         index_size = 0  # reserved bits
-    places, links = {}, 0
+    places: dict[int, Place] = {}
+    links = 0
     for _ in range(_add(0, fields.take(2 if version < 2 else 4))):
         item = fields.take(2 if version < 2 else 4)
         method = fields.take(2) & 15 if version > 0 else IN_FILE
@@ -124,6 +135,7 @@ def _read_places(iloc: memoryview | None) -> dict[int, Place]:
         if count > 1 and not offset_size + length_size:
             raise corrupt(f"Item {item} lies in {count} places, of which nothing is said.")
         extents = [fields.take_all(index_size, offset_size, length_size) for _ in range(count)]
+        _check_new(item, places)
         places[item] = Place(method, tuple((base + offset, length) for _, offset, length in extents))
     return places
 

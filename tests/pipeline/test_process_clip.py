@@ -67,6 +67,19 @@ class FailingHands:
         raise self.error
 
 
+class PlantingStore(MemoryStore):
+    """A store during whose answer hostile hands put a link where the original is about to be written."""
+
+    def __init__(self, scratch, target):
+        super().__init__()
+        self.scratch, self.target = scratch, target
+
+    def size(self, key):
+        (folder,) = self.scratch.folder.iterdir()
+        (folder / "original").symlink_to(self.target)
+        return super().size(key)
+
+
 class CountingStore(MemoryStore):
     """A store that knows what was written to it, in order."""
 
@@ -134,6 +147,16 @@ def test_the_hands_find_the_whole_original_in_their_folder_and_the_jobs_recipe(s
     assert services.hands.seen == [ORIGINAL]
     (request,) = services.hands.requests
     assert (request.ladder, request.edits.recipe) == ("standard", parse_recipe(recipe))
+
+
+def test_a_link_where_the_original_belongs_leads_the_head_nowhere(scratch, tmp_path):
+    (tmp_path / "settings").write_text("precious")
+    services = outside(scratch, store=PlantingStore(scratch, tmp_path / "settings"))
+
+    with pytest.raises(FileExistsError):
+        process(claimed(services), services)
+
+    assert (tmp_path / "settings").read_text() == "precious"
 
 
 def test_what_is_mandatory_is_published_first_and_stored_once(scratch):

@@ -50,6 +50,9 @@ class Script:
                 self.headers["Content-Length"] = "0"
                 self.do_PUT()
 
+            def do_HEAD(self):
+                self.do_GET()
+
             def log_message(self, *_):
                 pass
 
@@ -103,6 +106,36 @@ def test_who_is_refused_because_of_its_clock_signs_again_by_the_stores(hours):
 
         again, _, _ = script.requests[1]
         assert f"X-Amz-Date={theirs:%Y%m%dT%H}" in again
+
+
+def absent(code):
+    return 404, {}, f"<Error><Code>{code}</Code></Error>".encode()
+
+
+def test_only_an_object_that_is_not_there_costs_an_upload_its_job():
+    with Script(absent("NoSuchKey")) as script, pytest.raises(Rejected) as rejected:
+        script.store().read("o/1", 3)
+
+    assert rejected.value.code == "missing_original"
+
+
+@pytest.mark.parametrize("code", ["NoSuchBucket", "SomethingElse"])
+def test_a_bucket_that_is_not_there_is_an_outage(code):
+    with Script(absent(code)) as script, pytest.raises(StoreUnavailable, match=code):
+        script.store().read("o/1", 100)
+
+
+@pytest.mark.parametrize(("code", "kind"), [("NoSuchKey", Rejected), ("NoSuchBucket", StoreUnavailable)])
+def test_an_answer_without_words_is_asked_for_some(code, kind):
+    with Script((404, {}, b""), absent(code)) as script, pytest.raises(kind):
+        script.store().size("o/1")
+
+    assert [headers.get("Range") for _, headers, _ in script.requests] == [None, "bytes=0-0"]
+
+
+def test_an_object_that_has_come_meanwhile_is_asked_for_later():
+    with Script((404, {}, b""), (206, {}, b"p")) as script, pytest.raises(StoreUnavailable, match="the store has it"):
+        script.store().size("o/1")
 
 
 def test_a_refusal_is_not_repeated():

@@ -17,6 +17,7 @@ from jobs.errors import DiskShort, InternalError, Rejected
 from pipeline.clip.ffmpeg import EncoderDied
 from pipeline.clip.model import ClipFile, RenderedClip
 from pipeline.stopwatch import Stopwatch
+from pipeline.verify import UncleanRenditionError
 from workers import clip_renderer, wire
 from workers.clip_wire import kinds
 
@@ -254,6 +255,10 @@ def err(argument, job):
     raise InternalError(argument)
 
 
+def soil(argument, job):
+    raise UncleanRenditionError(argument)
+
+
 def fail_to_write(argument, job):
     raise OSError(28, "No space left on device")
 
@@ -297,6 +302,7 @@ ORDERS = {
     "reject": reject,
     "lose": lose_encoder,
     "err": err,
+    "soil": soil,
     "short": find_disk_short,
     "full": fail_to_write,
     "leave": lambda argument, job: os._exit(int(argument)),

@@ -14,6 +14,7 @@ from filters.recipe import canonical
 from jobs.errors import Rejected
 from pipeline.services import Encoded, Rendered
 from pipeline.stopwatch import Stopwatch
+from pipeline.verify import UncleanRenditionError
 from workers import renderer
 
 
@@ -134,6 +135,10 @@ def reject(argument, ladder):
     raise Rejected("corrupt", argument)
 
 
+def soil(argument, ladder):
+    raise UncleanRenditionError(argument)
+
+
 def break_down(argument, ladder):
     raise ZeroDivisionError(argument)
 
@@ -148,6 +153,7 @@ def lie(argument, ladder):
 KEPT = []
 ORDERS = {
     b"echo": echo,
+    b"soil": soil,
     b"see": see,
     b"measure": measure,
     b"work": work,

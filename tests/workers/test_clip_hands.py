@@ -242,12 +242,26 @@ def test_what_goes_wrong_with_the_part_ends_the_render(make):
         subject.render("parts", mandatory=("720p",), on_part=fail)
 
 
+def test_a_link_where_the_look_belongs_leads_the_head_nowhere(make, scratch, tmp_path):
+    (tmp_path / "settings").write_text("precious")
+    subject = make()
+
+    with scratch.job() as folder:
+        (folder / "look").symlink_to(tmp_path / "settings")
+        with pytest.raises(FileExistsError):
+            subject.hands.render(ClipRequest(folder=folder, ladder="standard", edits=NO_EDITS), print, subject.note)
+
+    assert (tmp_path / "settings").read_text() == "precious"
+    assert subject.hands.pid is None  # whoever did that renders no more
+
+
 @pytest.mark.parametrize(
     ("order", "kind", "code", "reason"),
     [
         ("reject no video", Rejected, "corrupt_media", "no video"),
         ("lose ffmpeg", EncoderDied, "encoder_died", "ffmpeg"),
         ("err of ours", InternalError, "internal_error", "of ours"),
+        ("soil with a place", InternalError, "internal_error", "with a place"),
         ("short of it", DiskShort, "disk_short", "of it"),
         ("full", DiskShort, "disk_short", "No space left"),
     ],

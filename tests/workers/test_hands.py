@@ -12,7 +12,7 @@ import pytest
 from config import LADDERS, Limits, MisconfiguredError
 from filters.recipe import parse_recipe
 from jobs import failpoints
-from jobs.errors import HandsDied, Rejected, Unavailable
+from jobs.errors import HandsDied, InternalError, Rejected, Unavailable
 from pipeline.services import Edits
 from workers import wire
 from workers.child import PhotoChild, cause_of_death
@@ -48,6 +48,15 @@ def render(hands, order, on_wait=lambda: None):
 def open_pipes_and_sockets():
     """What the descriptors of this process refer to; each pipe, socket and memfd has a number of its own."""
     return {str(Path(entry.path).readlink()) for entry in os.scandir("/proc/self/fd")}
+
+
+def test_a_rendition_of_ours_that_is_unclean_is_our_mistake_and_no_death(hands):
+    pid = child_of(hands)
+
+    with pytest.raises(InternalError, match="unclean: with a place"):
+        render(hands, "soil with a place")
+
+    assert child_of(hands) == pid
 
 
 def child_of(hands):

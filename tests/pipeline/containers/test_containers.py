@@ -215,6 +215,18 @@ def test_a_description_that_lies_where_it_does_not_belong_is_refused(parent):
     assert code(changed(whole, *parent, to=described_again)) == "corrupt_header"
 
 
+@pytest.mark.parametrize("beyond", [(b"udta",), (b"udta", b"udta"), (b"edts",), (b"tref", b"udta")], ids=str)
+@pytest.mark.parametrize("parent", [(b"moov",), TRACK, MEDIA, (*MEDIA, b"minf")], ids=lambda path: path[-1])
+def test_a_table_that_lies_where_ffmpeg_looks_and_we_do_not_is_refused(parent, beyond):
+    def hidden(table: bytes):
+        for kind in reversed(beyond):
+            table = making.box(kind, making.box(b"name", b"a text"), table)
+        return lambda box: making.box(box[4:8], box[8:], table)
+
+    assert code(changed(making.movie(), *parent, to=hidden(making.sizes(40_000)))) == "corrupt_header"
+    assert code(changed(making.movie(), *parent, to=hidden(b"no box but text"))) is None
+
+
 def test_quicktimes_second_handler_is_none_of_the_tracks_own():
     data_handler = making.box(b"hdlr", bytes(4), b"dhlralis", bytes(13))
 

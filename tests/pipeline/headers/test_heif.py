@@ -308,6 +308,31 @@ def test_what_describes_a_picture_is_there_but_once(kind):
     assert refusal_of(doubled(SEQUENCE, kind)) == "corrupt_header"
 
 
+def infe(number: int, kind: bytes) -> bytes:
+    return making.full(b"infe", 2, 0, struct.pack(">HH", number, 0), kind, b"\0")
+
+
+@pytest.mark.parametrize(
+    ("list_of", "entry", "count"),
+    [
+        (b"iinf", infe(1, b"grid"), 12),
+        (b"iloc", struct.pack(">HHHII", 1, 0, 1, 0, 8), 14),
+    ],
+)
+def test_an_item_that_is_described_twice_is_refused(list_of, entry, count):
+    """The entry stands behind the one that is there; the file's sizes say so."""
+    whole = making.heic()
+    start, end = box_at(whole, list_of)
+    data = bytearray(whole[:end] + entry + whole[end:])
+    for outer in (b"meta", list_of):
+        begins, ends = box_at(whole, outer)
+        struct.pack_into(">I", data, begins, ends - begins + len(entry))
+    assert struct.unpack_from(">H", data, start + count)[0] == 1
+    struct.pack_into(">H", data, start + count, 2)
+
+    assert refusal_of(bytes(data)) == "corrupt_header"
+
+
 def test_there_may_be_several_lists_of_properties():
     assert read(doubled(SEQUENCE, b"ipma")).frames == 4
 
