@@ -134,13 +134,17 @@ def test_a_look_of_ones_own_from_the_ledger_is_drawn(client, ledger, source_key,
 
 
 def test_an_unknown_look_is_refused_before_anything_is_written(client, ledger, source_key):
-    before = ledger.counts(), [status.job_id for status in ledger.jobs(limit=5)]
+    def written():
+        jobs = {state: count for state, count in ledger.counts().items() if state != "events"}  # a relay takes those
+        return jobs, [status.job_id for status in ledger.jobs(limit=5)]
+
+    before = written()
 
     with pytest.raises(Rejected, match="did you mean clarendon") as rejected:
         client.submit(OWNER, source_key, recipe={"look": {"name": "clarendn"}})
 
     assert rejected.value.code == "unknown_look"
-    assert (ledger.counts(), [status.job_id for status in ledger.jobs(limit=5)]) == before
+    assert written() == before
 
 
 def test_bytes_that_are_no_look_reject_the_photo_and_not_the_worker(client, ledger, source_key):
