@@ -19,6 +19,7 @@ pytestmark = pytest.mark.server
 LIMIT = 1000
 CLIP_LIMIT = 3000
 OWNER = 7
+PATIENCE_SECONDS = 60  # of a store on a busy machine; urllib3 has three
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,9 @@ def send(upload: PresignedUpload, data: bytes, url: str | None = None, **instead
     """Send the bytes as a browser does, which states their number by itself; returns the HTTP status."""
     headers = {name: value for name, value in upload.headers.items() if name != "Content-Length"}
     headers |= {name.replace("_", "-"): value for name, value in instead.items()}
-    return urllib3.request("PUT", url or upload.url, body=data, headers=headers, retries=False).status
+    return urllib3.request(
+        "PUT", url or upload.url, body=data, headers=headers, retries=False, timeout=PATIENCE_SECONDS
+    ).status
 
 
 def test_an_original_is_stored_under_a_private_key_without_a_users_text(originals, s3, settings):
@@ -230,7 +233,9 @@ def test_an_upload_whose_bytes_are_not_counted_beforehand_is_refused(s3, setting
     headers = {"Content-Type": "image/jpeg", "If-None-Match": "*"}
     pieces = iter([b"bytes", b"and more"])
 
-    status = urllib3.request("PUT", upload.url, body=pieces, headers=headers, retries=False).status
+    status = urllib3.request(
+        "PUT", upload.url, body=pieces, headers=headers, retries=False, timeout=PATIENCE_SECONDS
+    ).status
 
     assert status == 403
     assert not is_stored(s3, settings, upload.source_key)
